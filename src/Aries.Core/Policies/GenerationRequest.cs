@@ -1,0 +1,29 @@
+namespace Aries;
+
+/// <summary>One prompt to answer, and how.</summary>
+/// <threadsafety>Immutable but for its options, which nothing changes once the request is made.</threadsafety>
+public sealed record GenerationRequest
+{
+    /// <summary>Creates a request.</summary>
+    /// <param name="prompt">What is asked.</param>
+    /// <param name="options">How tokens are drawn; null for the defaults. Copied and checked.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="prompt"/> is null.</exception>
+    /// <exception cref="ArgumentException">An option is outside its range.</exception>
+    public GenerationRequest(Prompt prompt, SamplingOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        options?.Validate();
+        Prompt = prompt;
+        Options = options is null ? new SamplingOptions() : options with { StopSequences = [.. options.StopSequences] };
+    }
+
+    /// <summary>Gets what is asked.</summary>
+    public Prompt Prompt { get; }
+
+    /// <summary>Gets how tokens are drawn.</summary>
+    public SamplingOptions Options { get; }
+
+    /// <summary>Gets whether the response carries its tokens' log-probabilities.</summary>
+    /// <value>The default is false. A backend that has none throws <see cref="NotSupportedException"/> when it is true.</value>
+    public bool IncludeLogProbabilities { get; init; }
+}
