@@ -1,0 +1,43 @@
+namespace Aries.Managed;
+
+/// <summary>What one layer computes for every row, and its backward pass reads again.</summary>
+internal sealed class LayerActivations
+{
+    /// <summary>The residual stream before the layer. Shape [rows, H].</summary>
+    public float[] Input = [];
+
+    /// <summary>Rotated queries. Shape [rows, heads × head size].</summary>
+    public float[] Query = [];
+
+    /// <summary>What attention returns, before its output projection. Shape [rows, heads × head size].</summary>
+    public float[] Attention = [];
+
+    /// <summary>The log-sum-exp of each row's scores, a head each. Shape [rows, heads].</summary>
+    public float[] LogSumExp = [];
+
+    /// <summary>The residual stream between attention and the feed-forward block. Shape [rows, H].</summary>
+    public float[] Middle = [];
+
+    /// <summary>Shape [rows, I].</summary>
+    public float[] Gate = [];
+
+    /// <summary>Shape [rows, I].</summary>
+    public float[] Up = [];
+
+    /// <summary>Makes the arrays large enough for so many rows; old values are lost.</summary>
+    public void Ensure(LlamaConfig config, int rows, bool inputOnly)
+    {
+        Buffers.Ensure(ref Input, rows * config.HiddenSize);
+        if (inputOnly)
+        {
+            return;
+        }
+
+        Buffers.Ensure(ref Query, rows * config.HeadCount * config.HeadSize);
+        Buffers.Ensure(ref Attention, rows * config.HeadCount * config.HeadSize);
+        Buffers.Ensure(ref LogSumExp, rows * config.HeadCount);
+        Buffers.Ensure(ref Middle, rows * config.HiddenSize);
+        Buffers.Ensure(ref Gate, rows * config.IntermediateSize);
+        Buffers.Ensure(ref Up, rows * config.IntermediateSize);
+    }
+}

@@ -1,0 +1,232 @@
+using System.Numerics.Tensors;
+
+namespace Aries.Managed;
+
+/// <summary>A Llama-family network without its output head: token rows in, normalised hidden rows out. One forward serves training, scoring, prefill and decoding.</summary>
+/// <remarks>
+/// Touvron et al. 2023, <see href="https://arxiv.org/abs/2302.13971"/>, Section 2.2. A row's result depends on the tokens that it sees alone:
+/// never on the other rows of the batch, on how its context is split, or on the number of threads.
+/// </remarks>
+/// <threadsafety>Not thread-safe: it keeps its buffers. Instances may share weights and run concurrently while nobody writes these.</threadsafety>
+internal sealed partial class Transformer
+{
+    private const int RowsPerItem = 16;
+
+    private readonly LlamaWeights _weights;
+    private readonly LoraWeights? _adapter;
+    private readonly WorkerPool _pool;
+    private readonly Rotary _rotary;
+    private readonly AttentionWork _attention;
+    private readonly LayerActivations _shared = new();
+
+    private float[] _normed = [];
+    private float[] _keys = [];
+    private float[] _values = [];
+    private float[] _unit = [];
+    private float[] _low = [];
+    private float[] _hidden = [];
+
+    public Transformer(LlamaConfig config, LlamaWeights weights, LoraWeights? adapter, WorkerPool pool)
+    {
+        Config = config;
+        _weights = weights;
+        _adapter = adapter;
+        _pool = pool;
+        _rotary = new Rotary(config);
+        _attention = new AttentionWork(config, pool);
+    }
+
+    public LlamaConfig Config { get; }
+
+    public LlamaWeights Weights => _weights;
+
+    public WorkerPool Pool => _pool;
+
+    /// <summary>Runs every layer.</summary>
+    /// <param name="batch">The rows.</param>
+    /// <param name="store">Receives the keys and values of the rows; holds those of contexts that are not in the batch. Has slots enough for <see cref="RowBatch.SlotLimit"/>.</param>
+    /// <param name="tape">Receives what the backward pass needs; null where none follows.</param>
+    /// <returns>The rows after the final norm, shape [rows, H]; valid until the next call.</returns>
+    /// <exception cref="ArgumentException">A token is outside the vocabulary, a position outside the context length, or a slot outside the store.</exception>
+    public Matrix Forward(RowBatch batch, KeyValueStore store, ForwardTape? tape)
+    {
+        Check(batch, store);
+        int rows = batch.RowCount;
+        int hidden = Config.HiddenSize;
+        tape?.Begin(Config, rows);
+        if (tape is null)
+        {
+            _shared.Ensure(Config, rows, inputOnly: false);
+        }
+
+        _attention.Plan(batch);
+        Embed(batch, tape?.Layer(0).Input ?? _shared.Input);
+        for (int layer = 0; layer < Config.LayerCount; layer++)
+        {
+            LayerActivations activations = tape?.Layer(layer) ?? _shared;
+            ForwardLayer(layer, batch, store, activations);
+            FeedForward(layer, activations, tape?.OutputOf(layer) ?? _shared.Input, rows);
+        }
+
+        float[] last = tape?.Output ?? _shared.Input;
+        Matrix result = new(Buffers.Ensure(ref _hidden, rows * hidden), rows, hidden);
+        Normalize(last, _weights.FinalNorm, _hidden, rows);
+        return result;
+    }
+
+    // From Input, fills everything up to Gate and Up.
+    private void ForwardLayer(int index, RowBatch batch, KeyValueStore store, LayerActivations activations)
+    {
+        LlamaLayerWeights layer = _weights.Layers[index];
+        LoraLayerWeights? adapter = _adapter?.Layers[index];
+        int rows = batch.RowCount;
+        int hidden = Config.HiddenSize;
+        int queryWidth = Config.HeadCount * Config.HeadSize;
+        Matrix normed = new(Buffers.Ensure(ref _normed, rows * hidden), rows, hidden);
+        Matrix query = new(activations.Query, rows, queryWidth);
+        Matrix keys = KeyRows(batch, store.Keys(index), ref _keys);
+        Matrix values = KeyRows(batch, store.Values(index), ref _values);
+
+        Normalize(activations.Input, layer.AttentionNorm, _normed, rows);
+        Project(layer.Query, adapter?.Query).Forward(normed, query, accumulate: false, ref _low, _pool);
+        Project(layer.Key, adapter?.Key).Forward(normed, keys, accumulate: false, ref _low, _pool);
+        Project(layer.Value, adapter?.Value).Forward(normed, values, accumulate: false, ref _low, _pool);
+        Rotate(batch, query, layer.QueryBias, backwards: false);
+        Rotate(batch, keys, layer.KeyBias, backwards: false);
+        AddBias(values, layer.ValueBias);
+        if (!batch.SlotsAreConsecutive)
+        {
+            Scatter(batch, keys, store.Keys(index));
+            Scatter(batch, values, store.Values(index));
+        }
+
+        _attention.Forward(activations, store.Keys(index), store.Values(index));
+        Matrix middle = new(activations.Middle, rows, hidden);
+        activations.Input.AsSpan(0, rows * hidden).CopyTo(activations.Middle);
+        Project(layer.Output, adapter?.Output).Forward(new Matrix(activations.Attention, rows, queryWidth), middle, accumulate: true, ref _low, _pool);
+
+        Normalize(activations.Middle, layer.FeedForwardNorm, _normed, rows);
+        Project(layer.Gate, adapter?.Gate).Forward(normed, new Matrix(activations.Gate, rows, Config.IntermediateSize), accumulate: false, ref _low, _pool);
+        Project(layer.Up, adapter?.Up).Forward(normed, new Matrix(activations.Up, rows, Config.IntermediateSize), accumulate: false, ref _low, _pool);
+    }
+
+    // output = Middle + Down(SiLU(Gate) × Up).
+    private void FeedForward(int index, LayerActivations activations, float[] output, int rows)
+    {
+        int hidden = Config.HiddenSize;
+        int inner = Config.IntermediateSize;
+        Buffers.Ensure(ref _unit, rows * inner);
+        GatedUnit(activations, rows);
+        activations.Middle.AsSpan(0, rows * hidden).CopyTo(output);
+        Project(_weights.Layers[index].Down, _adapter?.Layers[index].Down)
+            .Forward(new Matrix(_unit, rows, inner), new Matrix(output, rows, hidden), accumulate: true, ref _low, _pool);
+    }
+
+    private Projection Project(Parameter weight, LoraPair? adapter) => new(weight, adapter, _adapter?.Scale ?? 0);
+
+    private void Check(RowBatch batch, KeyValueStore store)
+    {
+        foreach (int token in batch.Tokens)
+        {
+            if ((uint)token >= (uint)Config.VocabularySize)
+            {
+                throw new ArgumentException($"Token {token} is outside the vocabulary of {Config.VocabularySize} tokens.", nameof(batch));
+            }
+        }
+
+        int last = -1;
+        foreach (int position in batch.Positions)
+        {
+            last = Math.Max(last, position);
+        }
+
+        if (last >= Config.ContextLength)
+        {
+            throw new ArgumentException($"A sequence of {last + 1} tokens is longer than the model's context of {Config.ContextLength}.", nameof(batch));
+        }
+
+        if (batch.SlotLimit > store.SlotCount)
+        {
+            throw new ArgumentException($"The batch needs {batch.SlotLimit} slots; the store has {store.SlotCount}.", nameof(store));
+        }
+
+        _rotary.Ensure(last + 1);
+    }
+
+    private void Embed(RowBatch batch, float[] output)
+    {
+        int hidden = Config.HiddenSize;
+        ReadOnlySpan<int> tokens = batch.Tokens;
+        for (int row = 0; row < tokens.Length; row++)
+        {
+            _weights.Embedding.Values.AsSpan(tokens[row] * hidden, hidden).CopyTo(output.AsSpan(row * hidden));
+        }
+    }
+
+    // Where the batch's slots follow each other, keys and values are computed in their place.
+    private Matrix KeyRows(RowBatch batch, float[] stored, ref float[] buffer)
+    {
+        int width = Config.KeyValueHeadCount * Config.HeadSize;
+        int rows = batch.RowCount;
+        return batch.SlotsAreConsecutive
+            ? new Matrix(stored, rows == 0 ? 0 : batch.Slots[0] * width, rows, width, width)
+            : new Matrix(Buffers.Ensure(ref buffer, rows * width), rows, width);
+    }
+
+    private static void Scatter(RowBatch batch, Matrix rows, float[] stored)
+    {
+        ReadOnlySpan<int> slots = batch.Slots;
+        for (int row = 0; row < slots.Length; row++)
+        {
+            rows.Row(row).CopyTo(stored.AsSpan(slots[row] * rows.Columns));
+        }
+    }
+
+    private void Normalize(float[] input, Parameter weight, float[] output, int rows) =>
+        ForRows(rows, (input, weight.Values, output, Config.RmsNormEpsilon), static (state, row) =>
+        {
+            int width = state.Values.Length;
+            RowMath.Normalize(
+                state.input.AsSpan(row * width, width), state.Values, state.RmsNormEpsilon, state.output.AsSpan(row * width, width));
+        });
+
+    private void GatedUnit(LayerActivations activations, int rows) =>
+        ForRows(rows, (activations, _unit, Config.IntermediateSize), static (state, row) =>
+        {
+            (LayerActivations activations, float[] unit, int width) = state;
+            int start = row * width;
+            RowMath.GatedUnit(activations.Gate.AsSpan(start, width), activations.Up.AsSpan(start, width), unit.AsSpan(start, width));
+        });
+
+    private void Rotate(RowBatch batch, Matrix heads, Parameter? bias, bool backwards) =>
+        ForRows(heads.Rows, (batch, heads, bias, backwards, _rotary), static (state, row) =>
+        {
+            Span<float> values = state.heads.Row(row);
+            if (state.bias is { } bias)
+            {
+                TensorPrimitives.Add(values, bias.Values, values);
+            }
+
+            state._rotary.Rotate(values, state.batch.Positions[row], state.backwards);
+        });
+
+    private void AddBias(Matrix rows, Parameter? bias)
+    {
+        if (bias is not null)
+        {
+            ForRows(rows.Rows, (rows, bias), static (state, row) =>
+                TensorPrimitives.Add(state.rows.Row(row), state.bias.Values, state.rows.Row(row)));
+        }
+    }
+
+    // Runs a body for every row, some rows an item, so that small rows are worth a thread's while.
+    private void ForRows<TState>(int rows, TState state, Action<TState, int> body) =>
+        _pool.Run((rows + RowsPerItem - 1) / RowsPerItem, (state, body, rows), static (work, item) =>
+        {
+            int end = Math.Min(work.rows, (item + 1) * RowsPerItem);
+            for (int row = item * RowsPerItem; row < end; row++)
+            {
+                work.body(work.state, row);
+            }
+        });
+}
