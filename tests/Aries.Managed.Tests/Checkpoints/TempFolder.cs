@@ -1,0 +1,27 @@
+namespace Aries.Managed.Tests;
+
+/// <summary>A folder of its own for one test, deleted with it.</summary>
+internal sealed class TempFolder : IDisposable
+{
+    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("aries-test-");
+
+    public string Path => _directory.FullName;
+
+    public string At(params string[] parts) => System.IO.Path.Combine([Path, .. parts]);
+
+    /// <summary>Copies the files of a folder into a new one below this.</summary>
+    public string CopyOf(string source, string name = "model")
+    {
+        string target = At(name);
+        Directory.CreateDirectory(target);
+        foreach (string file in Directory.GetFiles(source))
+        {
+            string copy = System.IO.Path.Combine(target, System.IO.Path.GetFileName(file));
+            File.WriteAllBytes(copy, File.ReadAllBytes(file));
+        }
+
+        return target;
+    }
+
+    public void Dispose() => _directory.Delete(recursive: true);
+}

@@ -1,7 +1,0 @@
-namespace Aries.Managed.Tests;
-
-public class SmokeTests
-{
-    [Fact]
-    public void Placeholder_Always_True() => Assert.True(true);
-}
