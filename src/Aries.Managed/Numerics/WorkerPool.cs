@@ -98,6 +98,25 @@ internal sealed class WorkerPool : IDisposable
         }
     }
 
+    /// <summary>Runs <paramref name="body"/> over 0 to <paramref name="itemCount"/> − 1 in blocks, as <see cref="Run"/> does over items.</summary>
+    /// <param name="itemCount">The number of items, at least 0.</param>
+    /// <param name="blockSize">The items of a block, at least 1; the last block may hold fewer.</param>
+    /// <param name="state">Handed to every call.</param>
+    /// <param name="body">Receives the state, a block's first item and the one after its last.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is below its least value.</exception>
+    /// <exception cref="ObjectDisposedException">The pool was disposed.</exception>
+    public void RunBlocks<TState>(int itemCount, int blockSize, TState state, Action<TState, int, int> body)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(itemCount);
+        ArgumentOutOfRangeException.ThrowIfLessThan(blockSize, 1);
+        ArgumentNullException.ThrowIfNull(body);
+        Run((int)((itemCount + (long)blockSize - 1) / blockSize), (itemCount, blockSize, state, body), static (blocks, index) =>
+        {
+            int start = index * blocks.blockSize;
+            blocks.body(blocks.state, start, Math.Min(blocks.itemCount, start + blocks.blockSize));
+        });
+    }
+
     /// <summary>Ends the threads; a <see cref="Run"/> in progress ends first. The shared pool ignores the call.</summary>
     public void Dispose()
     {
