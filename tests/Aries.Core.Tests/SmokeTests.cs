@@ -1,7 +1,0 @@
-namespace Aries.Core.Tests;
-
-public class SmokeTests
-{
-    [Fact]
-    public void Placeholder_Always_True() => Assert.True(true);
-}
