@@ -1,0 +1,206 @@
+using System.Text.Json;
+using CsCheck;
+
+namespace Aries.Managed.Tests;
+
+public sealed class DecodingEngineTests
+{
+    private static readonly LlamaWeights Small = TestModels.Random(TestModels.SmallConfig, 3);
+    private static readonly LlamaConfig StoriesConfig = TestModels.StoriesConfig with { EndTokenIds = [1, 2] };
+
+    [Fact]
+    public void Run_GoldenGreedyPrompts_WritesTheSameTokensWithTheSameLogProbabilities()
+    {
+        DecodingEngine engine = Engine(StoriesConfig, TestModels.Stories());
+        JsonElement[] golden = [.. GoldenSampling.Read("sampling", "greedy.json").GetProperty("runs").EnumerateArray()];
+
+        DecodedSequence[] sequences = engine.Run(
+            [.. golden.Select(run => Greedy(GoldenSampling.Ints(run.GetProperty("prompt")), 96) with { IncludeLogProbabilities = true })], TestContext.Current.CancellationToken);
+
+        for (int i = 0; i < golden.Length; i++)
+        {
+            int[] expected = GoldenSampling.Ints(golden[i].GetProperty("ids"));
+            float[] expectedLogProbabilities = GoldenSampling.Floats(golden[i].GetProperty("logps"));
+            Assert.Equal(expected, sequences[i].TokenIds);
+            Assert.Equal(expected[^1] == 1 ? FinishReason.Stop : FinishReason.Length, sequences[i].FinishReason);
+            for (int t = 0; t < expected.Length; t++)
+            {
+                Assert.InRange(sequences[i].LogProbabilities![t], expectedLogProbabilities[t] - 2e-4f, expectedLogProbabilities[t] + 2e-4f);
+            }
+        }
+    }
+
+    [Fact]
+    public void Run_StoriesFromTheBeginning_WritesThePublishedText()
+    {
+        JsonElement reference = GoldenSampling.Read("stories260K", "reference_vectors.json");
+        int[] expected = GoldenSampling.Ints(reference.GetProperty("greedy_ids"))[1..];
+
+        DecodedSequence sequence = Engine(StoriesConfig, TestModels.Stories()).Run([Greedy([1], expected.Length)], TestContext.Current.CancellationToken)[0];
+
+        Assert.Equal(expected, sequence.TokenIds);
+    }
+
+    // The strongest law of the engine: whoever else is in the batch, however the prefill is cut, on however many threads, the bits are the same.
+    [Fact]
+    public void Run_RandomBatches_GivesEachRowWhatItGetsAlone()
+    {
+        using WorkerPool two = new(2);
+        Gen<DecodingRequest> request = Gen.Select(Gen.Int[0, 36].Array[1, 40], Gen.Int[0, 3], Gen.Long, Gen.Int[1, 90]).Select((tail, prefix, seed, maxTokens) => new DecodingRequest
+        {
+            Prompt = [.. Enumerable.Range(5, prefix * 9), .. tail],
+            Seed = seed,
+            IncludeLogProbabilities = true,
+            Options = new SamplingOptions
+            {
+                MaxTokens = maxTokens,
+                Temperature = seed % 3 == 0 ? 0 : 1.2f,
+                TopK = (int)Math.Abs(seed % 5),
+                TopP = seed % 2 == 0 ? 1 : 0.9f,
+                RepetitionPenalty = seed % 7 == 0 ? 1.3f : 1,
+            },
+        });
+        Gen.Select(request.Array[1, 9], Gen.Int[1, 5], Gen.Int[1, 70]).Sample((requests, maxRows, prefillRows) =>
+        {
+            DecodingEngine together = new(new Transformer(TestModels.SmallConfig, Small, null, two), maxRows, prefillRows);
+            DecodingEngine alone = Engine(TestModels.SmallConfig, Small);
+
+            DecodedSequence[] sequences = together.Run(requests, CancellationToken.None);
+
+            for (int i = 0; i < requests.Length; i++)
+            {
+                DecodedSequence expected = alone.Run([requests[i]], CancellationToken.None)[0];
+                Assert.Equal(expected.TokenIds, sequences[i].TokenIds);
+                Assert.Equal(expected.LogProbabilities, sequences[i].LogProbabilities);
+                Assert.Equal(expected.FinishReason, sequences[i].FinishReason);
+            }
+        }, iter: 40, threads: 1);
+    }
+
+    // Decoding token by token from the cache is the same function as one pass over the whole sequence.
+    [Fact]
+    public void Run_GreedyTokens_AreThoseOfOneWholePass()
+    {
+        using WorkerPool pool = new(1);
+        Transformer transformer = new(TestModels.SmallConfig, Small, null, pool);
+        int[] prompt = [3, 1, 4, 1, 5, 9, 2, 6];
+
+        DecodedSequence sequence = Engine(TestModels.SmallConfig with { EndTokenIds = [36] }, Small).Run([Greedy(prompt, 100)], TestContext.Current.CancellationToken)[0];
+
+        int[] whole = [.. prompt, .. sequence.TokenIds];
+        RowBatch batch = new();
+        batch.AddSegment(whole, 0, []);
+        KeyValueStore store = new(TestModels.SmallConfig, whole.Length);
+        Matrix hidden = transformer.Forward(batch, store, null);
+        Matrix logits = Matrix.Zeros(whole.Length, TestModels.SmallConfig.VocabularySize);
+        MatrixProduct.TimesTransposed(hidden, Small.Head, logits, accumulate: false, pool);
+        for (int t = 0; t < sequence.TokenIds.Count; t++)
+        {
+            Assert.Equal(System.Numerics.Tensors.TensorPrimitives.IndexOfMax(logits.Row(prompt.Length - 1 + t)), sequence.TokenIds[t]);
+        }
+    }
+
+    [Fact]
+    public void Run_PromptsThatShareAPrefix_CountsEachTokenAsComputedOnce()
+    {
+        int[] shared = [.. Enumerable.Range(3, 20)];
+        DecodingRequest[] requests = [Greedy([.. shared, 30], 3), Greedy([.. shared, 31, 32], 3), Greedy([.. shared, 30], 3), Greedy([7], 3)];
+
+        DecodedSequence[] sequences = Engine(TestModels.SmallConfig, Small).Run(requests, TestContext.Current.CancellationToken);
+
+        // Computed: 20 shared, 30, 31 32 and 7, that is 24 of the 65 prompt tokens.
+        Assert.Equal(65 - 24, sequences.Sum(sequence => sequence.CachedPromptTokens));
+        Assert.Equal(sequences[0].TokenIds, sequences[2].TokenIds);
+    }
+
+    [Fact]
+    public void Run_ContextEnds_FinishesByLength()
+    {
+        LlamaConfig config = TestModels.SmallConfig with { ContextLength = 12, EndTokenIds = [36] };
+
+        DecodedSequence sequence = Engine(config, Small).Run([Greedy([3, 4, 5, 6, 7], 100)], TestContext.Current.CancellationToken)[0];
+
+        Assert.Equal(7, sequence.TokenIds.Count);
+        Assert.Equal(FinishReason.Length, sequence.FinishReason);
+    }
+
+    [Fact]
+    public void Run_CallbackEnds_StopsAtThatToken()
+    {
+        int count = 0;
+
+        DecodedSequence sequence = Engine(TestModels.SmallConfig with { EndTokenIds = [36] }, Small)
+            .Run([Greedy([3], 100) with { OnToken = _ => ++count == 4 }], TestContext.Current.CancellationToken)[0];
+
+        Assert.Equal(4, sequence.TokenIds.Count);
+        Assert.Equal(FinishReason.Stop, sequence.FinishReason);
+    }
+
+    [Fact]
+    public void Run_CancelledAtAToken_ThrowsBeforeTheNextAndServesTheNextCall()
+    {
+        using CancellationTokenSource source = new();
+        DecodingEngine engine = Engine(TestModels.SmallConfig with { EndTokenIds = [36] }, Small);
+        DecodedSequence expected = engine.Run([Greedy([3], 20)], TestContext.Current.CancellationToken)[0];
+        int tokens = 0;
+
+        Assert.Throws<OperationCanceledException>(() => engine.Run(
+            [
+                Greedy([3], 20) with
+                {
+                    OnToken = _ =>
+                    {
+                        if (++tokens == 3)
+                        {
+                            source.Cancel();
+                        }
+
+                        return false;
+                    },
+                },
+            ],
+            source.Token));
+
+        Assert.Equal(3, tokens);
+        Assert.Equal(expected.TokenIds, engine.Run([Greedy([3], 20)], TestContext.Current.CancellationToken)[0].TokenIds);
+    }
+
+    [Fact]
+    public void Run_DamagedWeights_ThrowsWithTokenAndLogit()
+    {
+        LlamaWeights weights = TestModels.Random(TestModels.SmallConfig, 3);
+        weights.FinalNorm.Values[0] = float.NaN;
+
+        NonFiniteLogitsException exception = Assert.Throws<NonFiniteLogitsException>(
+            () => Engine(TestModels.SmallConfig, weights).Run([Greedy([3], 5)], TestContext.Current.CancellationToken));
+
+        Assert.Equal(0, exception.TokenIndex);
+        Assert.True(float.IsNaN(exception.LargestLogit));
+    }
+
+    [Fact]
+    public void Run_LongDecode_AllocatesLittleAToken()
+    {
+        DecodingEngine engine = Engine(TestModels.SmallConfig with { EndTokenIds = [36] }, Small);
+        DecodingRequest[] requests = [.. Enumerable.Range(0, 4).Select(i => Greedy([3 + i], 200))];
+        engine.Run(requests, TestContext.Current.CancellationToken);
+
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        DecodedSequence[] sequences = engine.Run(requests, TestContext.Current.CancellationToken);
+        long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+
+        // What remains are the lists of tokens and ranges of each row, and the prompts' trie: no buffer of a pass.
+        int tokens = sequences.Sum(sequence => sequence.TokenIds.Count);
+        Assert.True(allocated < 32 * tokens, $"{allocated} bytes for {tokens} tokens");
+    }
+
+    private static DecodingEngine Engine(LlamaConfig config, LlamaWeights weights) =>
+        new(new Transformer(config, weights, null, new WorkerPool(1)), maxRows: 64, prefillRows: 256);
+
+    private static DecodingRequest Greedy(int[] prompt, int maxTokens) => new()
+    {
+        Prompt = prompt,
+        Seed = 0,
+        Options = new SamplingOptions { Temperature = 0, MaxTokens = maxTokens },
+    };
+}
