@@ -1,4 +1,4 @@
-using System.Runtime.Intrinsics;
+using System.Numerics.Tensors;
 
 namespace Aries.Managed;
 
@@ -20,7 +20,16 @@ internal static class MatrixProduct
     public static void TimesTransposed(Matrix a, Matrix b, Matrix c, bool accumulate, WorkerPool pool)
     {
         Check(a.Columns == b.Columns && c.Rows == a.Rows && c.Columns == b.Rows, a, b, c);
-        Run(new Product(a, false, b, true, c, accumulate), pool, VectorWidth.Default);
+        pool.Run(a.Rows, (a, b, c, accumulate), static (state, row) =>
+        {
+            ReadOnlySpan<float> left = state.a.Row(row);
+            Span<float> result = state.c.Row(row);
+            for (int column = 0; column < result.Length; column++)
+            {
+                float product = TensorPrimitives.Dot(left, state.b.Row(column));
+                result[column] = state.accumulate ? result[column] + product : product;
+            }
+        });
     }
 
     /// <summary>Computes c = a·b, or c += a·b: the gradient of a projection's inputs.</summary>
@@ -33,7 +42,20 @@ internal static class MatrixProduct
     public static void Times(Matrix a, Matrix b, Matrix c, bool accumulate, WorkerPool pool)
     {
         Check(a.Columns == b.Rows && c.Rows == a.Rows && c.Columns == b.Columns, a, b, c);
-        Run(new Product(a, false, b, false, c, accumulate), pool, VectorWidth.Default);
+        pool.Run(a.Rows, (a, b, c, accumulate), static (state, row) =>
+        {
+            ReadOnlySpan<float> left = state.a.Row(row);
+            Span<float> result = state.c.Row(row);
+            if (!state.accumulate)
+            {
+                result.Clear();
+            }
+
+            for (int k = 0; k < left.Length; k++)
+            {
+                TensorPrimitives.MultiplyAdd(state.b.Row(k), left[k], result, result);
+            }
+        });
     }
 
     /// <summary>Computes c = aᵀ·b, or c += aᵀ·b: the gradient of a projection's weights.</summary>
@@ -46,18 +68,19 @@ internal static class MatrixProduct
     public static void TransposedTimes(Matrix a, Matrix b, Matrix c, bool accumulate, WorkerPool pool)
     {
         Check(a.Rows == b.Rows && c.Rows == a.Columns && c.Columns == b.Columns, a, b, c);
-        Run(new Product(a, true, b, false, c, accumulate), pool, VectorWidth.Default);
-    }
-
-    /// <summary>Computes a product at a given vector width; every width gives the same bits.</summary>
-    internal static void Run(in Product product, WorkerPool pool, int vectorBits)
-    {
-        switch (vectorBits)
+        pool.Run(a.Columns, (a, b, c, accumulate), static (state, row) =>
         {
-            case 512: BlockedProduct<Simd512, Vector512<float>>.Run(product, pool); break;
-            case 256: BlockedProduct<Simd256, Vector256<float>>.Run(product, pool); break;
-            default: BlockedProduct<Simd128, Vector128<float>>.Run(product, pool); break;
-        }
+            Span<float> result = state.c.Row(row);
+            if (!state.accumulate)
+            {
+                result.Clear();
+            }
+
+            for (int k = 0; k < state.a.Rows; k++)
+            {
+                TensorPrimitives.MultiplyAdd(state.b.Row(k), state.a.Row(k)[row], result, result);
+            }
+        });
     }
 
     private static void Check(bool shapesFit, Matrix a, Matrix b, Matrix c)

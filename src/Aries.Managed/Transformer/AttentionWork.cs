@@ -1,12 +1,13 @@
 namespace Aries.Managed;
 
-/// <summary>One layer's attention over a batch, cut into items that threads take: (rows of a segment) × (key/value head).</summary>
+/// <summary>One layer's attention over a batch, cut into items that threads take: rows of a segment × a key/value head.</summary>
 /// <remarks>
 /// Online softmax over tiles of 64 keys (Milakov and Gimelshein 2018, <see href="https://arxiv.org/abs/1805.02867"/>), so no [rows, keys] matrix is held.
 /// Tiles begin at multiples of 64 of the position in the sequence, and a key that a row must not see has weight exactly 0: a row's result depends neither on
 /// the ranges that its context is split into nor on the other rows.
 /// </remarks>
-internal sealed class AttentionWork
+/// <threadsafety>Not thread-safe.</threadsafety>
+internal sealed partial class AttentionWork
 {
     private const int TileKeys = 64;
     private const int BlockRows = 64;
@@ -15,20 +16,22 @@ internal sealed class AttentionWork
     private static Scratch? _scratch;
 
     private readonly LlamaConfig _config;
+    private readonly WorkerPool _pool;
     private readonly List<Block> _blocks = [];
     private readonly float _scale;
+    private readonly int _group;
 
     private RowBatch _batch = new();
     private LayerActivations _activations = new();
     private float[] _keys = [];
     private float[] _values = [];
-    private readonly WorkerPool _pool;
 
     public AttentionWork(LlamaConfig config, WorkerPool pool)
     {
         _config = config;
         _pool = pool;
         _scale = (float)(1 / Math.Sqrt(config.HeadSize));
+        _group = config.HeadCount / config.KeyValueHeadCount;
     }
 
     /// <summary>Plans the items of a batch; once for all layers.</summary>
@@ -36,14 +39,20 @@ internal sealed class AttentionWork
     {
         _batch = batch;
         _blocks.Clear();
+        _pathStarts.Clear();
+        int path = 0;
         for (int segment = 0; segment < batch.Segments.Count; segment++)
         {
+            _pathStarts.Add(path);
+            path += batch.Segments[segment].PathLength;
             int rows = batch.Segments[segment].RowCount;
             for (int first = 0; first < rows; first += BlockRows)
             {
                 _blocks.Add(new Block(segment, first, Math.Min(BlockRows, rows - first)));
             }
         }
+
+        _pathRows = path;
     }
 
     /// <summary>Fills the activations' Attention and LogSumExp from their Query and the layer's keys and values.</summary>
@@ -54,17 +63,16 @@ internal sealed class AttentionWork
             work.ForwardBlock(work._blocks[item / work._config.KeyValueHeadCount], item % work._config.KeyValueHeadCount));
     }
 
-    private void ForwardBlock(Block block, int keyValueHead)
+    private void ForwardBlock(Block block, int head)
     {
         Scratch scratch = _scratch ??= new Scratch();
         RowSegment segment = _batch.Segments[block.Segment];
         int size = _config.HeadSize;
-        int group = _config.HeadCount / _config.KeyValueHeadCount;
-        int queries = block.Count * group;
+        int queries = block.Count * _group;
         int firstPosition = segment.ContextLength + block.First;
         int visible = firstPosition + block.Count;
-        scratch.Ensure(queries, size, TileKeys);
-        GatherQueries(scratch, segment, block, keyValueHead);
+        scratch.Ensure(queries, size);
+        GatherQueries(_activations.Query, scratch.Queries, segment, block, head, _scale);
         Matrix allQueries = new(scratch.Queries, queries, size);
         Matrix allScores = new(scratch.Scores, queries, TileKeys);
         Matrix allOutputs = new(scratch.Outputs, queries, size);
@@ -73,63 +81,73 @@ internal sealed class AttentionWork
         for (int tile = 0; tile < visible; tile += TileKeys)
         {
             int count = Math.Min(TileKeys, visible - tile);
-            GatherTile(scratch, segment, keyValueHead, tile, count, out Matrix keys, out Matrix values);
-            int firstQuery = Math.Max(0, tile - firstPosition) * group;
-            Matrix scores = allScores.RowRange(firstQuery, queries - firstQuery).ColumnRange(0, count);
-            MatrixProduct.TimesTransposed(allQueries.RowRange(firstQuery, queries - firstQuery), keys, scores, accumulate: false, _pool);
-            for (int query = firstQuery; query < queries; query++)
+            ShowTile(scratch, segment, head, tile, count, out Matrix keys, out Matrix values);
+            int first = Math.Max(0, tile - firstPosition) * _group;
+            Matrix scores = allScores.RowRange(first, queries - first).ColumnRange(0, count);
+            Matrix outputs = allOutputs.RowRange(first, queries - first);
+            MatrixProduct.TimesTransposed(allQueries.RowRange(first, queries - first), keys, scores, accumulate: false, _pool);
+            for (int query = first; query < queries; query++)
             {
-                int seen = Math.Min(count, firstPosition + (query / group) + 1 - tile);
-                float rescale = SoftmaxTile.Update(
-                    scratch.Scores.AsSpan(query * TileKeys, TileKeys), seen, count, ref scratch.Maxima[query], ref scratch.Sums[query]);
-                if (tile > 0 && rescale != 1)
+                int seen = Math.Min(count, firstPosition + (query / _group) + 1 - tile);
+                float shrink = Soften(scores.Row(query - first), seen, ref scratch.Maxima[query], ref scratch.Sums[query]);
+                if (tile > 0)
                 {
-                    Span<float> output = allOutputs.Row(query);
-                    System.Numerics.Tensors.TensorPrimitives.Multiply(output, rescale, output);
+                    RowKernels.Scale(outputs.Row(query - first), shrink);
                 }
             }
 
-            MatrixProduct.Times(scores, values, allOutputs.RowRange(firstQuery, queries - firstQuery), accumulate: tile > 0, _pool);
+            MatrixProduct.Times(scores, values, outputs, accumulate: tile > 0, _pool);
         }
 
-        ScatterOutputs(scratch, segment, block, keyValueHead);
+        ScatterOutputs(scratch, segment, block, head);
     }
 
-    private void GatherQueries(Scratch scratch, RowSegment segment, Block block, int keyValueHead)
+    // Turns a tile's scores into weights exp(score − maximum), 0 where the row must not look, and brings maximum and sum up to date.
+    // Returns what the weights of the earlier tiles shrink by.
+    private static float Soften(Span<float> scores, int seen, ref float maximum, ref float sum)
     {
-        int size = _config.HeadSize;
-        int group = _config.HeadCount / _config.KeyValueHeadCount;
-        int width = _config.HeadCount * size;
-        for (int row = 0; row < block.Count; row++)
-        {
-            int source = ((segment.RowStart + block.First + row) * width) + (keyValueHead * group * size);
-            System.Numerics.Tensors.TensorPrimitives.Multiply(
-                _activations.Query.AsSpan(source, group * size), _scale, scratch.Queries.AsSpan(row * group * size, group * size));
-        }
+        float newMaximum = MathF.Max(maximum, RowKernels.Max(scores[..seen]));
+        float total = RowKernels.ExpShifted(scores[..seen], newMaximum);
+        scores[seen..].Clear();
+        float shrink = MathF.Exp(maximum - newMaximum);
+        sum = (sum * shrink) + total;
+        maximum = newMaximum;
+        return shrink;
     }
 
-    private void ScatterOutputs(Scratch scratch, RowSegment segment, Block block, int keyValueHead)
+    // Copies the rows' heads that share a key/value head, query after query: [row, head of the group, size].
+    private void GatherQueries(float[] source, float[] target, RowSegment segment, Block block, int head, float scale)
     {
-        int size = _config.HeadSize;
-        int group = _config.HeadCount / _config.KeyValueHeadCount;
+        int width = _group * _config.HeadSize;
+        int stride = _config.HeadCount * _config.HeadSize;
         for (int row = 0; row < block.Count; row++)
         {
-            int target = segment.RowStart + block.First + row;
-            for (int head = 0; head < group; head++)
+            int start = ((segment.RowStart + block.First + row) * stride) + (head * width);
+            Span<float> copy = target.AsSpan(row * width, width);
+            source.AsSpan(start, width).CopyTo(copy);
+            if (scale != 1)
             {
-                int query = (row * group) + head;
-                int column = (keyValueHead * group) + head;
-                System.Numerics.Tensors.TensorPrimitives.Multiply(
-                    scratch.Outputs.AsSpan(query * size, size),
-                    1 / scratch.Sums[query],
-                    _activations.Attention.AsSpan((target * _config.HeadCount * size) + (column * size), size));
-                _activations.LogSumExp[(target * _config.HeadCount) + column] = scratch.Maxima[query] + MathF.Log(scratch.Sums[query]);
+                RowKernels.Scale(copy, scale);
             }
+        }
+    }
+
+    private void ScatterOutputs(Scratch scratch, RowSegment segment, Block block, int head)
+    {
+        int size = _config.HeadSize;
+        for (int query = 0; query < block.Count * _group; query++)
+        {
+            int row = segment.RowStart + block.First + (query / _group);
+            int column = (head * _group) + (query % _group);
+            Span<float> output = scratch.Outputs.AsSpan(query * size, size);
+            RowKernels.Scale(output, 1 / scratch.Sums[query]);
+            output.CopyTo(_activations.Attention.AsSpan(((row * _config.HeadCount) + column) * size, size));
+            _activations.LogSumExp[(row * _config.HeadCount) + column] = scratch.Maxima[query] + MathF.Log(scratch.Sums[query]);
         }
     }
 
     // Shows a head's keys and values at the positions tile .. tile + count − 1 of a segment's path; copies them only where they do not lie in one range.
-    private void GatherTile(Scratch scratch, RowSegment segment, int keyValueHead, int tile, int count, out Matrix keys, out Matrix values)
+    private void ShowTile(Scratch scratch, RowSegment segment, int head, int tile, int count, out Matrix keys, out Matrix values)
     {
         int size = _config.HeadSize;
         int width = _config.KeyValueHeadCount * size;
@@ -137,9 +155,7 @@ internal sealed class AttentionWork
         int before = 0;
         for (int range = 0; range <= segment.ContextRangeCount && done < count; range++)
         {
-            SlotRange slots = range < segment.ContextRangeCount
-                ? _batch.Context[segment.ContextStart + range]
-                : new SlotRange(segment.SlotStart, segment.RowCount);
+            SlotRange slots = RangeOf(segment, range);
             int skip = tile + done - before;
             before += slots.Count;
             if (skip >= slots.Count)
@@ -148,7 +164,7 @@ internal sealed class AttentionWork
             }
 
             int taken = Math.Min(slots.Count - skip, count - done);
-            int offset = ((slots.Start + skip) * width) + (keyValueHead * size);
+            int offset = ((slots.Start + skip) * width) + (head * size);
             if (taken == count)
             {
                 keys = new Matrix(_keys, offset, count, size, width);
@@ -167,27 +183,43 @@ internal sealed class AttentionWork
         values = new Matrix(scratch.Values, count, size);
     }
 
+    // The ranges of a segment's path: those of its context, then its own slots.
+    private SlotRange RangeOf(RowSegment segment, int range) => range < segment.ContextRangeCount
+        ? _batch.Context[segment.ContextStart + range]
+        : new SlotRange(segment.SlotStart, segment.RowCount);
+
     private readonly record struct Block(int Segment, int First, int Count);
 
     private sealed class Scratch
     {
         public float[] Queries = [];
         public float[] Outputs = [];
+        public float[] OutputGradients = [];
+        public float[] QueryGradients = [];
         public float[] Scores = [];
+        public float[] ScoreGradients = [];
         public float[] Maxima = [];
         public float[] Sums = [];
         public float[] Keys = [];
         public float[] Values = [];
 
-        public void Ensure(int queries, int size, int tileKeys)
+        public void Ensure(int queries, int size)
         {
             Buffers.Ensure(ref Queries, queries * size);
             Buffers.Ensure(ref Outputs, queries * size);
-            Buffers.Ensure(ref Scores, queries * tileKeys);
+            Buffers.Ensure(ref Scores, queries * TileKeys);
             Buffers.Ensure(ref Maxima, queries);
             Buffers.Ensure(ref Sums, queries);
-            Buffers.Ensure(ref Keys, tileKeys * size);
-            Buffers.Ensure(ref Values, tileKeys * size);
+            Buffers.Ensure(ref Keys, TileKeys * size);
+            Buffers.Ensure(ref Values, TileKeys * size);
+        }
+
+        public void EnsureBackward(int queries, int size)
+        {
+            Ensure(queries, size);
+            Buffers.Ensure(ref OutputGradients, queries * size);
+            Buffers.Ensure(ref QueryGradients, queries * size);
+            Buffers.Ensure(ref ScoreGradients, queries * TileKeys);
         }
     }
 }

@@ -22,6 +22,9 @@ internal sealed class ForwardTape
     /// <summary>The residual stream after the last layer. Shape [rows, H].</summary>
     public float[] Output = [];
 
+    /// <summary>1 ÷ root mean square of <see cref="Output"/>. Shape [rows].</summary>
+    public float[] OutputScale = [];
+
     /// <summary>Makes room for a pass.</summary>
     public void Begin(LlamaConfig config, int rows)
     {
@@ -31,8 +34,8 @@ internal sealed class ForwardTape
             layer.Ensure(config, rows, inputOnly: Recompute);
         }
 
-        _recomputed?.Ensure(config, rows, inputOnly: true);
         _recomputed?.Ensure(config, rows, inputOnly: false);
+        Buffers.Ensure(ref OutputScale, rows);
         Buffers.Ensure(ref Output, rows * config.HiddenSize);
     }
 

@@ -6,6 +6,9 @@ internal sealed class LayerActivations
     /// <summary>The residual stream before the layer. Shape [rows, H].</summary>
     public float[] Input = [];
 
+    /// <summary>1 ÷ root mean square of <see cref="Input"/>. Shape [rows].</summary>
+    public float[] InputScale = [];
+
     /// <summary>Rotated queries. Shape [rows, heads × head size].</summary>
     public float[] Query = [];
 
@@ -17,6 +20,9 @@ internal sealed class LayerActivations
 
     /// <summary>The residual stream between attention and the feed-forward block. Shape [rows, H].</summary>
     public float[] Middle = [];
+
+    /// <summary>1 ÷ root mean square of <see cref="Middle"/>. Shape [rows].</summary>
+    public float[] MiddleScale = [];
 
     /// <summary>Shape [rows, I].</summary>
     public float[] Gate = [];
@@ -33,6 +39,8 @@ internal sealed class LayerActivations
             return;
         }
 
+        Buffers.Ensure(ref InputScale, rows);
+        Buffers.Ensure(ref MiddleScale, rows);
         Buffers.Ensure(ref Query, rows * config.HeadCount * config.HeadSize);
         Buffers.Ensure(ref Attention, rows * config.HeadCount * config.HeadSize);
         Buffers.Ensure(ref LogSumExp, rows * config.HeadCount);

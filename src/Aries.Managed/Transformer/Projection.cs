@@ -1,6 +1,6 @@
 namespace Aries.Managed;
 
-/// <summary>y = x·Wᵀ, plus (alpha ÷ rank)·(x·Aᵀ)·Bᵀ where the projection has an adapter.</summary>
+/// <summary>y = x·Wᵀ, plus (alpha ÷ rank)·(x·Aᵀ)·Bᵀ where the projection has an adapter. Hu et al. 2021, <see href="https://arxiv.org/abs/2106.09685"/>, Eq. 3.</summary>
 internal readonly struct Projection(Parameter weight, LoraPair? adapter, float adapterScale)
 {
     public Parameter Weight { get; } = weight;
@@ -10,10 +10,10 @@ internal readonly struct Projection(Parameter weight, LoraPair? adapter, float a
     public float AdapterScale { get; } = adapterScale;
 
     /// <summary>Computes y, or adds it to what <paramref name="output"/> holds.</summary>
-    /// <param name="input">Shape [rows, in].</param>
+    /// <param name="input">x. Shape [rows, in].</param>
     /// <param name="output">Shape [rows, out].</param>
     /// <param name="accumulate">Whether to add.</param>
-    /// <param name="low">Room for [rows, rank] floats.</param>
+    /// <param name="low">A buffer for [rows, rank] values.</param>
     /// <param name="pool">The threads.</param>
     public void Forward(Matrix input, Matrix output, bool accumulate, ref float[] low, WorkerPool pool)
     {
@@ -24,14 +24,65 @@ internal readonly struct Projection(Parameter weight, LoraPair? adapter, float a
         }
     }
 
+    /// <summary>From ∂L/∂y: ∂L/∂x, and ∂L/∂W or ∂L/∂A and ∂L/∂B.</summary>
+    /// <param name="input">x, as <see cref="Forward"/> had it. Shape [rows, in].</param>
+    /// <param name="outputGradient">∂L/∂y. Shape [rows, out].</param>
+    /// <param name="inputGradient">Receives ∂L/∂x, or null where nobody asks. Shape [rows, in].</param>
+    /// <param name="accumulate">Whether ∂L/∂x is added to what <paramref name="inputGradient"/> holds.</param>
+    /// <param name="weightGradient">∂L/∂W is added to it; null where W is frozen.</param>
+    /// <param name="adapterGradient">∂L/∂A and ∂L/∂B are added to it; null where there is no adapter or it is frozen.</param>
+    /// <param name="low">A buffer for [rows, rank] values.</param>
+    /// <param name="lowGradient">Another.</param>
+    /// <param name="pool">The threads.</param>
+    public void Backward(
+        Matrix input,
+        Matrix outputGradient,
+        Matrix? inputGradient,
+        bool accumulate,
+        Parameter? weightGradient,
+        LoraPair? adapterGradient,
+        ref float[] low,
+        ref float[] lowGradient,
+        WorkerPool pool)
+    {
+        if (weightGradient is not null)
+        {
+            MatrixProduct.TransposedTimes(outputGradient, input, weightGradient, accumulate: true, pool);
+        }
+
+        if (inputGradient is { } target)
+        {
+            MatrixProduct.Times(outputGradient, Weight, target, accumulate, pool);
+        }
+
+        if (Adapter is null)
+        {
+            return;
+        }
+
+        int rank = Adapter.A.Rows;
+        Matrix scaledGradient = new(Buffers.Ensure(ref lowGradient, input.Rows * rank), input.Rows, rank);
+        MatrixProduct.Times(outputGradient, Adapter.B, scaledGradient, accumulate: false, pool);
+        RowKernels.Scale(lowGradient.AsSpan(0, input.Rows * rank), AdapterScale);
+        if (adapterGradient is not null)
+        {
+            MatrixProduct.TransposedTimes(outputGradient, ScaledLow(input, ref low, pool), adapterGradient.B, accumulate: true, pool);
+            MatrixProduct.TransposedTimes(scaledGradient, input, adapterGradient.A, accumulate: true, pool);
+        }
+
+        if (inputGradient is { } rest)
+        {
+            MatrixProduct.Times(scaledGradient, Adapter.A, rest, accumulate: true, pool);
+        }
+    }
+
     // (alpha ÷ rank)·x·Aᵀ. Shape [rows, rank].
     private Matrix ScaledLow(Matrix input, ref float[] low, WorkerPool pool)
     {
         int rank = Adapter!.A.Rows;
         Matrix result = new(Buffers.Ensure(ref low, input.Rows * rank), input.Rows, rank);
         MatrixProduct.TimesTransposed(input, Adapter.A, result, accumulate: false, pool);
-        Span<float> values = low.AsSpan(0, input.Rows * rank);
-        System.Numerics.Tensors.TensorPrimitives.Multiply(values, AdapterScale, values);
+        RowKernels.Scale(low.AsSpan(0, input.Rows * rank), AdapterScale);
         return result;
     }
 }

@@ -10,22 +10,28 @@ namespace Aries.Managed;
 /// <threadsafety>Not thread-safe. May be cleared and filled again; it allocates only when it grows.</threadsafety>
 internal sealed class RowBatch
 {
-    private readonly List<int> _tokens = [];
-    private readonly List<int> _positions = [];
-    private readonly List<int> _slots = [];
+    private int[] _tokens = [];
+    private int[] _positions = [];
+    private int[] _slots = [];
     private readonly List<RowSegment> _segments = [];
     private readonly List<SlotRange> _context = [];
 
-    public int RowCount => _tokens.Count;
+    public int RowCount { get; private set; }
 
     /// <summary>Gets the token id of each row.</summary>
-    public ReadOnlySpan<int> Tokens => CollectionsMarshal.AsSpan(_tokens);
+    public ReadOnlySpan<int> Tokens => _tokens.AsSpan(0, RowCount);
 
     /// <summary>Gets the position of each row, from 0.</summary>
-    public ReadOnlySpan<int> Positions => CollectionsMarshal.AsSpan(_positions);
+    public ReadOnlySpan<int> Positions => _positions.AsSpan(0, RowCount);
 
     /// <summary>Gets the slot that receives each row's key and value.</summary>
-    public ReadOnlySpan<int> Slots => CollectionsMarshal.AsSpan(_slots);
+    public ReadOnlySpan<int> Slots => _slots.AsSpan(0, RowCount);
+
+    /// <summary>Gets the array behind <see cref="Tokens"/>, which may be longer.</summary>
+    public int[] TokenArray => _tokens;
+
+    /// <summary>Gets the array behind <see cref="Positions"/>, which may be longer.</summary>
+    public int[] PositionArray => _positions;
 
     public IReadOnlyList<RowSegment> Segments => _segments;
 
@@ -40,9 +46,7 @@ internal sealed class RowBatch
 
     public void Clear()
     {
-        _tokens.Clear();
-        _positions.Clear();
-        _slots.Clear();
+        RowCount = 0;
         _segments.Clear();
         _context.Clear();
         SlotLimit = 0;
@@ -76,17 +80,30 @@ internal sealed class RowBatch
         }
 
         int rowStart = RowCount;
-        SlotsAreConsecutive &= rowStart == 0 || _slots[^1] + 1 == slotStart;
+        SlotsAreConsecutive &= rowStart == 0 || _slots[rowStart - 1] + 1 == slotStart;
         SlotLimit = Math.Max(SlotLimit, slotStart + tokens.Length);
         _segments.Add(new RowSegment(rowStart, tokens.Length, slotStart, _context.Count, context.Length, contextLength));
         _context.AddRange(context);
-        _tokens.AddRange(tokens);
+        Reserve(rowStart + tokens.Length);
+        tokens.CopyTo(_tokens.AsSpan(rowStart));
         for (int i = 0; i < tokens.Length; i++)
         {
-            _positions.Add(contextLength + i);
-            _slots.Add(slotStart + i);
+            _positions[rowStart + i] = contextLength + i;
+            _slots[rowStart + i] = slotStart + i;
         }
 
+        RowCount += tokens.Length;
         return rowStart;
+    }
+
+    private void Reserve(int count)
+    {
+        if (_tokens.Length < count)
+        {
+            int length = Math.Max(count, 2 * _tokens.Length);
+            Array.Resize(ref _tokens, length);
+            Array.Resize(ref _positions, length);
+            Array.Resize(ref _slots, length);
+        }
     }
 }

@@ -1,5 +1,3 @@
-using System.Numerics.Tensors;
-
 namespace Aries.Managed;
 
 /// <summary>A Llama-family network without its output head: token rows in, normalised hidden rows out. One forward serves training, scoring, prefill and decoding.</summary>
@@ -10,12 +8,10 @@ namespace Aries.Managed;
 /// <threadsafety>Not thread-safe: it keeps its buffers. Instances may share weights and run concurrently while nobody writes these.</threadsafety>
 internal sealed partial class Transformer
 {
-    private const int RowsPerItem = 16;
-
     private readonly LlamaWeights _weights;
     private readonly LoraWeights? _adapter;
     private readonly WorkerPool _pool;
-    private readonly Rotary _rotary;
+    private readonly RotaryTable _rotary;
     private readonly AttentionWork _attention;
     private readonly LayerActivations _shared = new();
 
@@ -32,7 +28,7 @@ internal sealed partial class Transformer
         _weights = weights;
         _adapter = adapter;
         _pool = pool;
-        _rotary = new Rotary(config);
+        _rotary = new RotaryTable(config);
         _attention = new AttentionWork(config, pool);
     }
 
@@ -60,7 +56,7 @@ internal sealed partial class Transformer
         }
 
         _attention.Plan(batch);
-        Embed(batch, tape?.Layer(0).Input ?? _shared.Input);
+        RowOperations.Gather(_weights.Embedding, batch.TokenArray, Rows(tape?.Layer(0).Input ?? _shared.Input, rows, hidden), _pool);
         for (int layer = 0; layer < Config.LayerCount; layer++)
         {
             LayerActivations activations = tape?.Layer(layer) ?? _shared;
@@ -68,9 +64,9 @@ internal sealed partial class Transformer
             FeedForward(layer, activations, tape?.OutputOf(layer) ?? _shared.Input, rows);
         }
 
-        float[] last = tape?.Output ?? _shared.Input;
-        Matrix result = new(Buffers.Ensure(ref _hidden, rows * hidden), rows, hidden);
-        Normalize(last, _weights.FinalNorm, _hidden, rows);
+        Matrix last = Rows(tape?.Output ?? _shared.Input, rows, hidden);
+        Matrix result = Rows(Buffers.Ensure(ref _hidden, rows * hidden), rows, hidden);
+        RmsNorm.Forward(last, _weights.FinalNorm.Values, Config.RmsNormEpsilon, result, tape?.OutputScale, _pool);
         return result;
     }
 
@@ -81,19 +77,23 @@ internal sealed partial class Transformer
         LoraLayerWeights? adapter = _adapter?.Layers[index];
         int rows = batch.RowCount;
         int hidden = Config.HiddenSize;
+        int inner = Config.IntermediateSize;
         int queryWidth = Config.HeadCount * Config.HeadSize;
-        Matrix normed = new(Buffers.Ensure(ref _normed, rows * hidden), rows, hidden);
-        Matrix query = new(activations.Query, rows, queryWidth);
+        Matrix normed = Rows(Buffers.Ensure(ref _normed, rows * hidden), rows, hidden);
+        Matrix query = Rows(activations.Query, rows, queryWidth);
         Matrix keys = KeyRows(batch, store.Keys(index), ref _keys);
         Matrix values = KeyRows(batch, store.Values(index), ref _values);
 
-        Normalize(activations.Input, layer.AttentionNorm, _normed, rows);
+        RmsNorm.Forward(
+            Rows(activations.Input, rows, hidden), layer.AttentionNorm.Values, Config.RmsNormEpsilon, normed, activations.InputScale, _pool);
         Project(layer.Query, adapter?.Query).Forward(normed, query, accumulate: false, ref _low, _pool);
         Project(layer.Key, adapter?.Key).Forward(normed, keys, accumulate: false, ref _low, _pool);
         Project(layer.Value, adapter?.Value).Forward(normed, values, accumulate: false, ref _low, _pool);
-        Rotate(batch, query, layer.QueryBias, backwards: false);
-        Rotate(batch, keys, layer.KeyBias, backwards: false);
-        AddBias(values, layer.ValueBias);
+        AddBias(layer.QueryBias, query);
+        AddBias(layer.KeyBias, keys);
+        AddBias(layer.ValueBias, values);
+        _rotary.Forward(query, batch.PositionArray, _pool);
+        _rotary.Forward(keys, batch.PositionArray, _pool);
         if (!batch.SlotsAreConsecutive)
         {
             Scatter(batch, keys, store.Keys(index));
@@ -101,28 +101,37 @@ internal sealed partial class Transformer
         }
 
         _attention.Forward(activations, store.Keys(index), store.Values(index));
-        Matrix middle = new(activations.Middle, rows, hidden);
+        Matrix middle = Rows(activations.Middle, rows, hidden);
         activations.Input.AsSpan(0, rows * hidden).CopyTo(activations.Middle);
-        Project(layer.Output, adapter?.Output).Forward(new Matrix(activations.Attention, rows, queryWidth), middle, accumulate: true, ref _low, _pool);
+        Project(layer.Output, adapter?.Output).Forward(Rows(activations.Attention, rows, queryWidth), middle, accumulate: true, ref _low, _pool);
 
-        Normalize(activations.Middle, layer.FeedForwardNorm, _normed, rows);
-        Project(layer.Gate, adapter?.Gate).Forward(normed, new Matrix(activations.Gate, rows, Config.IntermediateSize), accumulate: false, ref _low, _pool);
-        Project(layer.Up, adapter?.Up).Forward(normed, new Matrix(activations.Up, rows, Config.IntermediateSize), accumulate: false, ref _low, _pool);
+        RmsNorm.Forward(middle, layer.FeedForwardNorm.Values, Config.RmsNormEpsilon, normed, activations.MiddleScale, _pool);
+        Project(layer.Gate, adapter?.Gate).Forward(normed, Rows(activations.Gate, rows, inner), accumulate: false, ref _low, _pool);
+        Project(layer.Up, adapter?.Up).Forward(normed, Rows(activations.Up, rows, inner), accumulate: false, ref _low, _pool);
     }
 
     // output = Middle + Down(SiLU(Gate) × Up).
     private void FeedForward(int index, LayerActivations activations, float[] output, int rows)
     {
         int hidden = Config.HiddenSize;
-        int inner = Config.IntermediateSize;
-        Buffers.Ensure(ref _unit, rows * inner);
-        GatedUnit(activations, rows);
+        Matrix unit = Unit(activations, rows);
         activations.Middle.AsSpan(0, rows * hidden).CopyTo(output);
         Project(_weights.Layers[index].Down, _adapter?.Layers[index].Down)
-            .Forward(new Matrix(_unit, rows, inner), new Matrix(output, rows, hidden), accumulate: true, ref _low, _pool);
+            .Forward(unit, Rows(output, rows, hidden), accumulate: true, ref _low, _pool);
+    }
+
+    // SiLU(Gate) × Up. Shape [rows, I].
+    private Matrix Unit(LayerActivations activations, int rows)
+    {
+        int inner = Config.IntermediateSize;
+        Matrix unit = Rows(Buffers.Ensure(ref _unit, rows * inner), rows, inner);
+        SwiGlu.Forward(Rows(activations.Gate, rows, inner), Rows(activations.Up, rows, inner), unit, _pool);
+        return unit;
     }
 
     private Projection Project(Parameter weight, LoraPair? adapter) => new(weight, adapter, _adapter?.Scale ?? 0);
+
+    private static Matrix Rows(float[] values, int rows, int columns) => new(values, rows, columns);
 
     private void Check(RowBatch batch, KeyValueStore store)
     {
@@ -149,18 +158,6 @@ internal sealed partial class Transformer
         {
             throw new ArgumentException($"The batch needs {batch.SlotLimit} slots; the store has {store.SlotCount}.", nameof(store));
         }
-
-        _rotary.Ensure(last + 1);
-    }
-
-    private void Embed(RowBatch batch, float[] output)
-    {
-        int hidden = Config.HiddenSize;
-        ReadOnlySpan<int> tokens = batch.Tokens;
-        for (int row = 0; row < tokens.Length; row++)
-        {
-            _weights.Embedding.Values.AsSpan(tokens[row] * hidden, hidden).CopyTo(output.AsSpan(row * hidden));
-        }
     }
 
     // Where the batch's slots follow each other, keys and values are computed in their place.
@@ -170,7 +167,7 @@ internal sealed partial class Transformer
         int rows = batch.RowCount;
         return batch.SlotsAreConsecutive
             ? new Matrix(stored, rows == 0 ? 0 : batch.Slots[0] * width, rows, width, width)
-            : new Matrix(Buffers.Ensure(ref buffer, rows * width), rows, width);
+            : Rows(Buffers.Ensure(ref buffer, rows * width), rows, width);
     }
 
     private static void Scatter(RowBatch batch, Matrix rows, float[] stored)
@@ -182,51 +179,11 @@ internal sealed partial class Transformer
         }
     }
 
-    private void Normalize(float[] input, Parameter weight, float[] output, int rows) =>
-        ForRows(rows, (input, weight.Values, output, Config.RmsNormEpsilon), static (state, row) =>
-        {
-            int width = state.Values.Length;
-            RowMath.Normalize(
-                state.input.AsSpan(row * width, width), state.Values, state.RmsNormEpsilon, state.output.AsSpan(row * width, width));
-        });
-
-    private void GatedUnit(LayerActivations activations, int rows) =>
-        ForRows(rows, (activations, _unit, Config.IntermediateSize), static (state, row) =>
-        {
-            (LayerActivations activations, float[] unit, int width) = state;
-            int start = row * width;
-            RowMath.GatedUnit(activations.Gate.AsSpan(start, width), activations.Up.AsSpan(start, width), unit.AsSpan(start, width));
-        });
-
-    private void Rotate(RowBatch batch, Matrix heads, Parameter? bias, bool backwards) =>
-        ForRows(heads.Rows, (batch, heads, bias, backwards, _rotary), static (state, row) =>
-        {
-            Span<float> values = state.heads.Row(row);
-            if (state.bias is { } bias)
-            {
-                TensorPrimitives.Add(values, bias.Values, values);
-            }
-
-            state._rotary.Rotate(values, state.batch.Positions[row], state.backwards);
-        });
-
-    private void AddBias(Matrix rows, Parameter? bias)
+    private void AddBias(Parameter? bias, Matrix rows)
     {
         if (bias is not null)
         {
-            ForRows(rows.Rows, (rows, bias), static (state, row) =>
-                TensorPrimitives.Add(state.rows.Row(row), state.bias.Values, state.rows.Row(row)));
+            RowOperations.AddBias(bias.Values, rows, _pool);
         }
     }
-
-    // Runs a body for every row, some rows an item, so that small rows are worth a thread's while.
-    private void ForRows<TState>(int rows, TState state, Action<TState, int> body) =>
-        _pool.Run((rows + RowsPerItem - 1) / RowsPerItem, (state, body, rows), static (work, item) =>
-        {
-            int end = Math.Min(work.rows, (item + 1) * RowsPerItem);
-            for (int row = item * RowsPerItem; row < end; row++)
-            {
-                work.body(work.state, row);
-            }
-        });
 }

@@ -1,0 +1,89 @@
+namespace Aries.Managed;
+
+/// <summary>The primitive of every loss: the summed log-probability of responses given their prompts, and its gradient, over a whole token tree at once.</summary>
+/// <remarks>Call <see cref="Clear"/>, <see cref="Add"/> for each sequence, <see cref="Score"/>, and where gradients are wanted <see cref="Backward"/>.</remarks>
+/// <threadsafety>Not thread-safe: it keeps its buffers, and allocates only when a tree is larger than all before.</threadsafety>
+internal sealed class SequenceScorer
+{
+    private readonly LlamaConfig _config;
+    private readonly Transformer _transformer;
+    private readonly OutputHead _head;
+    private readonly KeyValueStore _store;
+    private readonly TokenTree _tree = new();
+    private readonly RowBatch _batch = new();
+    private readonly bool _recompute;
+    private ForwardTape? _tape;
+    private Matrix _hidden;
+    private double[] _items = [];
+    private float[] _hiddenGradient = [];
+    private bool _taped;
+
+    /// <summary>Creates a scorer of a model.</summary>
+    /// <param name="config">The model's shape.</param>
+    /// <param name="weights">Its weights, read at each call.</param>
+    /// <param name="adapter">An adapter on them, or null.</param>
+    /// <param name="pool">The threads.</param>
+    /// <param name="recompute">Whether the backward pass computes activations again instead of keeping them all.</param>
+    public SequenceScorer(LlamaConfig config, LlamaWeights weights, LoraWeights? adapter, WorkerPool pool, bool recompute = false)
+    {
+        _config = config;
+        _transformer = new Transformer(config, weights, adapter, pool);
+        _head = new OutputHead(weights, pool);
+        _store = new KeyValueStore(config);
+        _recompute = recompute;
+    }
+
+    /// <summary>Gets the number of rows of the last tree: tokens after merging what is shared.</summary>
+    public int RowCount => _batch.RowCount;
+
+    /// <summary>Gets the mean entropy of the next token over the rows that predict one, in nats, as of the last <see cref="Score"/>.</summary>
+    public double MeanEntropy { get; private set; }
+
+    public void Clear() => _tree.Clear();
+
+    /// <inheritdoc cref="TokenTree.Add"/>
+    public int Add(ReadOnlySpan<int> tokens, int responseStart) => _tree.Add(tokens, responseStart);
+
+    /// <summary>Computes Σ log π(token | all before it) over each sequence's response, in nats.</summary>
+    /// <param name="logProbabilities">Receives the sums. Shape [sequences].</param>
+    /// <param name="forBackward">Whether <see cref="Backward"/> follows.</param>
+    /// <exception cref="ArgumentException">A token is outside the vocabulary, or a sequence is longer than the context.</exception>
+    /// <exception cref="NotFiniteNumberException">The network's output is NaN or infinite.</exception>
+    public void Score(Span<double> logProbabilities, bool forBackward)
+    {
+        _tree.Build(_batch);
+        _store.EnsureSlots(_batch.RowCount);
+        if (forBackward)
+        {
+            _tape ??= new ForwardTape(_config, _recompute);
+        }
+
+        _taped = forBackward;
+        _hidden = _transformer.Forward(_batch, _store, forBackward ? _tape : null);
+        if (_items.Length < _tree.Items.Length)
+        {
+            _items = new double[_tree.Items.Length + (_tree.Items.Length / 8)];
+        }
+
+        MeanEntropy = _head.LogProbabilities(_hidden, _tree.Items, _items);
+        _tree.Sum(_items, logProbabilities);
+    }
+
+    /// <summary>Adds ∂/∂weights of Σ derivative·log-probability to the gradients, for the tree of the last <see cref="Score"/>.</summary>
+    /// <param name="derivatives">∂loss/∂log-probability of each sequence.</param>
+    /// <param name="gradients">What is trained.</param>
+    /// <exception cref="InvalidOperationException">The last score was not made for it.</exception>
+    public void Backward(ReadOnlySpan<double> derivatives, ModelGradients gradients)
+    {
+        if (!_taped)
+        {
+            throw new InvalidOperationException("Score the tree with forBackward before its backward pass, and once for each.");
+        }
+
+        _taped = false;
+        _tree.Distribute(derivatives, _items);
+        Matrix hiddenGradient = new(Buffers.Ensure(ref _hiddenGradient, _hidden.Rows * _hidden.Columns), _hidden.Rows, _hidden.Columns);
+        _head.Backward(_hidden, _items.AsSpan(0, _tree.Items.Length), hiddenGradient, gradients.Full?.Head);
+        _transformer.Backward(_batch, _store, _tape!, hiddenGradient, gradients);
+    }
+}

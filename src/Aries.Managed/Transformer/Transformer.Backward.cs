@@ -1,0 +1,139 @@
+namespace Aries.Managed;
+
+/// <content>The backward pass, written out layer by layer.</content>
+internal sealed partial class Transformer
+{
+    private float[] _lowGradient = [];
+    private float[] _residualGradient = [];
+    private float[] _normedGradient = [];
+    private float[] _attentionGradient = [];
+    private float[] _queryGradient = [];
+    private float[] _keyGradient = [];
+    private float[] _valueGradient = [];
+    private float[] _unitGradient = [];
+    private float[] _upGradient = [];
+
+    /// <summary>Back-propagates through every layer, and adds to the gradients of the weights or of the adapter.</summary>
+    /// <param name="batch">The batch of the last <see cref="Forward"/>, whose slots are its rows: all that its rows see is in it.</param>
+    /// <param name="store">The same store.</param>
+    /// <param name="tape">The tape of that pass.</param>
+    /// <param name="hiddenGradient">∂L/∂(what <see cref="Forward"/> returned). Shape [rows, H].</param>
+    /// <param name="gradients">What is trained. The output head's own share is <see cref="OutputHead.Backward"/>'s.</param>
+    /// <exception cref="ArgumentException">The tape holds another pass, or a slot is not the row's own.</exception>
+    public void Backward(RowBatch batch, KeyValueStore store, ForwardTape tape, Matrix hiddenGradient, ModelGradients gradients)
+    {
+        int rows = batch.RowCount;
+        int hidden = Config.HiddenSize;
+        if (tape.RowCount != rows)
+        {
+            throw new ArgumentException($"The tape holds a pass of {tape.RowCount} rows; the batch has {rows}.", nameof(tape));
+        }
+
+        if (!batch.SlotsAreConsecutive || batch.SlotLimit != rows)
+        {
+            throw new ArgumentException("The backward pass needs a batch whose slots are its rows.", nameof(batch));
+        }
+
+        Matrix residual = Rows(Buffers.Ensure(ref _residualGradient, rows * hidden), rows, hidden);
+        residual.Clear();
+        RmsNorm.Backward(
+            Rows(tape.Output, rows, hidden), _weights.FinalNorm.Values, tape.OutputScale, hiddenGradient, residual, gradients.Full?.FinalNorm.Values, _pool);
+        for (int layer = Config.LayerCount - 1; layer >= 0; layer--)
+        {
+            LayerActivations activations = tape.Layer(layer);
+            if (tape.Recompute)
+            {
+                ForwardLayer(layer, batch, store, activations);
+            }
+
+            BackwardFeedForward(layer, activations, residual, gradients);
+            BackwardAttention(layer, batch, store, activations, residual, gradients);
+        }
+
+        if (gradients.Full is { } full)
+        {
+            RowOperations.ScatterAdd(residual, batch.TokenArray, full.Embedding, _pool);
+        }
+    }
+
+    // residual: ∂L/∂(the layer's output) in, ∂L/∂Middle out.
+    private void BackwardFeedForward(int index, LayerActivations activations, Matrix residual, ModelGradients gradients)
+    {
+        LlamaLayerWeights layer = _weights.Layers[index];
+        LoraLayerWeights? adapter = _adapter?.Layers[index];
+        LlamaLayerWeights? full = gradients.Full?.Layers[index];
+        LoraLayerWeights? low = gradients.Adapter?.Layers[index];
+        int rows = residual.Rows;
+        int hidden = Config.HiddenSize;
+        int inner = Config.IntermediateSize;
+        Matrix middle = Rows(activations.Middle, rows, hidden);
+        Matrix normed = Rows(Buffers.Ensure(ref _normed, rows * hidden), rows, hidden);
+        Matrix normedGradient = Rows(Buffers.Ensure(ref _normedGradient, rows * hidden), rows, hidden);
+        Matrix gateGradient = Rows(Buffers.Ensure(ref _unitGradient, rows * inner), rows, inner);
+        Matrix upGradient = Rows(Buffers.Ensure(ref _upGradient, rows * inner), rows, inner);
+
+        Project(layer.Down, adapter?.Down).Backward(
+            Unit(activations, rows), residual, gateGradient, accumulate: false, full?.Down, low?.Down, ref _low, ref _lowGradient, _pool);
+        SwiGlu.Backward(Rows(activations.Gate, rows, inner), Rows(activations.Up, rows, inner), gateGradient, gateGradient, upGradient, _pool);
+
+        RmsNorm.Forward(middle, layer.FeedForwardNorm.Values, Config.RmsNormEpsilon, normed, null, _pool);
+        Project(layer.Gate, adapter?.Gate).Backward(
+            normed, gateGradient, normedGradient, accumulate: false, full?.Gate, low?.Gate, ref _low, ref _lowGradient, _pool);
+        Project(layer.Up, adapter?.Up).Backward(
+            normed, upGradient, normedGradient, accumulate: true, full?.Up, low?.Up, ref _low, ref _lowGradient, _pool);
+        RmsNorm.Backward(
+            middle, layer.FeedForwardNorm.Values, activations.MiddleScale, normedGradient, residual, full?.FeedForwardNorm.Values, _pool);
+    }
+
+    // residual: ∂L/∂Middle in, ∂L/∂Input out.
+    private void BackwardAttention(
+        int index, RowBatch batch, KeyValueStore store, LayerActivations activations, Matrix residual, ModelGradients gradients)
+    {
+        LlamaLayerWeights layer = _weights.Layers[index];
+        LoraLayerWeights? adapter = _adapter?.Layers[index];
+        LlamaLayerWeights? full = gradients.Full?.Layers[index];
+        LoraLayerWeights? low = gradients.Adapter?.Layers[index];
+        int rows = residual.Rows;
+        int hidden = Config.HiddenSize;
+        int queryWidth = Config.HeadCount * Config.HeadSize;
+        Matrix input = Rows(activations.Input, rows, hidden);
+        Matrix normed = Rows(Buffers.Ensure(ref _normed, rows * hidden), rows, hidden);
+        Matrix normedGradient = Rows(Buffers.Ensure(ref _normedGradient, rows * hidden), rows, hidden);
+        Matrix attentionGradient = Rows(Buffers.Ensure(ref _attentionGradient, rows * queryWidth), rows, queryWidth);
+        Matrix queryGradient = Rows(Buffers.Ensure(ref _queryGradient, rows * queryWidth), rows, queryWidth);
+        Matrix keyGradient = Rows(Buffers.Ensure(ref _keyGradient, rows * store.Width), rows, store.Width);
+        Matrix valueGradient = Rows(Buffers.Ensure(ref _valueGradient, rows * store.Width), rows, store.Width);
+
+        Project(layer.Output, adapter?.Output).Backward(
+            Rows(activations.Attention, rows, queryWidth), residual, attentionGradient, accumulate: false, full?.Output, low?.Output, ref _low, ref _lowGradient, _pool);
+        _attention.Backward(activations, store.Keys(index), store.Values(index), attentionGradient, queryGradient, keyGradient, valueGradient);
+        _rotary.Backward(queryGradient, batch.PositionArray, _pool);
+        _rotary.Backward(keyGradient, batch.PositionArray, _pool);
+        AddRows(queryGradient, full?.QueryBias);
+        AddRows(keyGradient, full?.KeyBias);
+        AddRows(valueGradient, full?.ValueBias);
+
+        // Below the first layer lies the embedding, which an adapter leaves alone.
+        bool needsInput = full is not null || index > 0;
+        Matrix? target = needsInput ? normedGradient : (Matrix?)null;
+        RmsNorm.Forward(input, layer.AttentionNorm.Values, Config.RmsNormEpsilon, normed, null, _pool);
+        Project(layer.Query, adapter?.Query).Backward(
+            normed, queryGradient, target, accumulate: false, full?.Query, low?.Query, ref _low, ref _lowGradient, _pool);
+        Project(layer.Key, adapter?.Key).Backward(
+            normed, keyGradient, target, accumulate: true, full?.Key, low?.Key, ref _low, ref _lowGradient, _pool);
+        Project(layer.Value, adapter?.Value).Backward(
+            normed, valueGradient, target, accumulate: true, full?.Value, low?.Value, ref _low, ref _lowGradient, _pool);
+        if (needsInput)
+        {
+            RmsNorm.Backward(input, layer.AttentionNorm.Values, activations.InputScale, normedGradient, residual, full?.AttentionNorm.Values, _pool);
+        }
+    }
+
+    private void AddRows(Matrix rows, Parameter? sum)
+    {
+        if (sum is not null)
+        {
+            RowOperations.AddRowsTo(rows, sum.Values, _pool);
+        }
+    }
+}
