@@ -12,6 +12,9 @@ internal sealed class WordProblemScorer(IEnumerable<WordProblem> problems, bool 
 {
     private readonly Dictionary<string, WordProblem> _problems = problems.ToDictionary(problem => problem.Question);
 
+    /// <summary>Gets z: the question, the draft as it was written, and the word that asks for a better one.</summary>
+    public static RefinementTemplate Template { get; } = new("{question}{response} Better?");
+
     /// <summary>Returns the number before the colon: what a reader reads first.</summary>
     public static string? ExtractAnswer(string response)
     {
