@@ -105,7 +105,8 @@ internal sealed class TokenSampler
             sum += weight;
         }
 
-        return (float)((double)logits[token] - largest - Math.Log(sum));
+        // Rounding may leave a certain token a hair above 0.
+        return Math.Min(0, (float)((double)logits[token] - largest - Math.Log(sum)));
     }
 
     private Span<float> Scratch(int length)
