@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Unicode;
 
 namespace Aries.Managed;
 
@@ -35,6 +36,11 @@ internal sealed class ModelJson : IDisposable
         if (json.Span.StartsWith(mark))
         {
             json = json[mark.Length..];
+        }
+
+        if (!Utf8.IsValid(json.Span))
+        {
+            throw new ModelFormatException(file, "this is not valid UTF-8.", "Download or write the file again.");
         }
 
         JsonDocument document;

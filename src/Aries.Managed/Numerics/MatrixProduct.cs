@@ -1,4 +1,4 @@
-using System.Numerics.Tensors;
+using System.Runtime.Intrinsics;
 
 namespace Aries.Managed;
 
@@ -20,16 +20,7 @@ internal static class MatrixProduct
     public static void TimesTransposed(Matrix a, Matrix b, Matrix c, bool accumulate, WorkerPool pool)
     {
         Check(a.Columns == b.Columns && c.Rows == a.Rows && c.Columns == b.Rows, a, b, c);
-        pool.Run(a.Rows, (a, b, c, accumulate), static (state, row) =>
-        {
-            ReadOnlySpan<float> left = state.a.Row(row);
-            Span<float> result = state.c.Row(row);
-            for (int column = 0; column < result.Length; column++)
-            {
-                float product = TensorPrimitives.Dot(left, state.b.Row(column));
-                result[column] = state.accumulate ? result[column] + product : product;
-            }
-        });
+        Run(new Product(a, false, b, true, c, accumulate), pool, VectorWidth.Default);
     }
 
     /// <summary>Computes c = a·b, or c += a·b: the gradient of a projection's inputs.</summary>
@@ -42,20 +33,7 @@ internal static class MatrixProduct
     public static void Times(Matrix a, Matrix b, Matrix c, bool accumulate, WorkerPool pool)
     {
         Check(a.Columns == b.Rows && c.Rows == a.Rows && c.Columns == b.Columns, a, b, c);
-        pool.Run(a.Rows, (a, b, c, accumulate), static (state, row) =>
-        {
-            ReadOnlySpan<float> left = state.a.Row(row);
-            Span<float> result = state.c.Row(row);
-            if (!state.accumulate)
-            {
-                result.Clear();
-            }
-
-            for (int k = 0; k < left.Length; k++)
-            {
-                TensorPrimitives.MultiplyAdd(state.b.Row(k), left[k], result, result);
-            }
-        });
+        Run(new Product(a, false, b, false, c, accumulate), pool, VectorWidth.Default);
     }
 
     /// <summary>Computes c = aᵀ·b, or c += aᵀ·b: the gradient of a projection's weights.</summary>
@@ -68,19 +46,18 @@ internal static class MatrixProduct
     public static void TransposedTimes(Matrix a, Matrix b, Matrix c, bool accumulate, WorkerPool pool)
     {
         Check(a.Rows == b.Rows && c.Rows == a.Columns && c.Columns == b.Columns, a, b, c);
-        pool.Run(a.Columns, (a, b, c, accumulate), static (state, row) =>
-        {
-            Span<float> result = state.c.Row(row);
-            if (!state.accumulate)
-            {
-                result.Clear();
-            }
+        Run(new Product(a, true, b, false, c, accumulate), pool, VectorWidth.Default);
+    }
 
-            for (int k = 0; k < state.a.Rows; k++)
-            {
-                TensorPrimitives.MultiplyAdd(state.b.Row(k), state.a.Row(k)[row], result, result);
-            }
-        });
+    /// <summary>Computes a product at a given vector width; every width gives the same bits.</summary>
+    internal static void Run(in Product product, WorkerPool pool, int vectorBits)
+    {
+        switch (vectorBits)
+        {
+            case 512: BlockedProduct<Simd512, Vector512<float>>.Run(product, pool); break;
+            case 256: BlockedProduct<Simd256, Vector256<float>>.Run(product, pool); break;
+            default: BlockedProduct<Simd128, Vector128<float>>.Run(product, pool); break;
+        }
     }
 
     private static void Check(bool shapesFit, Matrix a, Matrix b, Matrix c)

@@ -1,19 +1,95 @@
+using CsCheck;
+
 namespace Aries.Managed.Tests;
 
 public sealed class MatrixProductTests
 {
-    private static Matrix Random(Random random, int rows, int columns)
+    private const float Untouched = 1234.5f;
+
+    // Depths around the 256 at which a chain of sums is cut; rows and columns around the tiles of every width.
+    public static TheoryData<int, int, int> Shapes => new()
     {
-        Matrix matrix = new(new float[7 + (rows * (columns + 3))], 7, rows, columns, columns + 3);
-        for (int row = 0; row < rows; row++)
+        { 1, 1, 1 }, { 1, 16, 8 }, { 6, 16, 256 }, { 7, 17, 257 }, { 12, 32, 64 }, { 13, 33, 9 }, { 5, 3, 600 }, { 25, 100, 31 }, { 200, 130, 20 }, { 3, 300, 513 },
+    };
+
+    [Theory]
+    [MemberData(nameof(Shapes))]
+    public void Run_EveryWidthAndLayout_IsTheScalarChainBitByBit(int rows, int columns, int depth)
+    {
+        Random random = new((rows * 7919) + columns + depth);
+        foreach (int bits in (int[])[128, 256, 512])
         {
-            foreach (ref float value in matrix.Row(row))
+            for (int layout = 0; layout < 8; layout++)
             {
-                value = (random.NextSingle() * 2) - 1;
+                AssertEqualsScalarChain(random, rows, columns, depth, (layout & 1) != 0, (layout & 2) != 0, (layout & 4) != 0, bits);
             }
         }
+    }
 
-        return matrix;
+    [Fact]
+    public void Run_AnyShapeOffsetAndStride_IsTheScalarChainBitByBit() =>
+        (from rows in Gen.Int[1, 40]
+         from columns in Gen.Int[1, 80]
+         from depth in Gen.Int[0, 530]
+         from layout in Gen.Int[0, 7]
+         from bits in Gen.Int[0, 2].Select(static power => 128 << power)
+         from seed in Gen.Int[0, 1000]
+         select (rows, columns, depth, layout, bits, seed)).Sample(
+            static x => AssertEqualsScalarChain(
+                new Random(x.seed), x.rows, x.columns, x.depth, (x.layout & 1) != 0, (x.layout & 2) != 0, (x.layout & 4) != 0, x.bits),
+            iter: 150,
+            threads: 1);
+
+    // A sequence's rows must not feel who else is in the batch: any sub-rectangle of a product is the product of the sub-factors.
+    [Fact]
+    public void TimesTransposed_PartOfABatch_IsThePartOfTheProductBitByBit() =>
+        (from rows in Gen.Int[1, 420]
+         from columns in Gen.Int[1, 300]
+         from rowCount in Gen.Int[1, rows]
+         from columnCount in Gen.Int[1, columns]
+         from rowStart in Gen.Int[0, rows - rowCount]
+         from columnStart in Gen.Int[0, columns - columnCount]
+         select (rows, columns, rowStart, rowCount, columnStart, columnCount)).Sample(
+            static x =>
+            {
+                Random random = new(3);
+                (Matrix a, Matrix b) = (Random(random, x.rows, 300), Random(random, x.columns, 300));
+                (Matrix whole, Matrix part) = (Matrix.Zeros(x.rows, x.columns), Matrix.Zeros(x.rowCount, x.columnCount));
+
+                MatrixProduct.TimesTransposed(a, b, whole, accumulate: false, WorkerPool.Shared);
+                MatrixProduct.TimesTransposed(
+                    a.RowRange(x.rowStart, x.rowCount), b.RowRange(x.columnStart, x.columnCount), part, accumulate: false, WorkerPool.Shared);
+
+                for (int row = 0; row < x.rowCount; row++)
+                {
+                    AssertSameBits(whole.RowRange(x.rowStart, x.rowCount).ColumnRange(x.columnStart, x.columnCount).Row(row), part.Row(row), row);
+                }
+            },
+            iter: 60,
+            threads: 1);
+
+    [Theory]
+    [InlineData(1, 700, 300)]
+    [InlineData(64, 64, 64)]
+    [InlineData(500, 300, 700)]
+    public void Products_AnyThreadCount_AreTheSameBitByBit(int rows, int columns, int depth)
+    {
+        Random random = new(4);
+        (Matrix a, Matrix b) = (Random(random, rows, depth), Random(random, columns, depth));
+        List<float[]> results = [];
+
+        foreach (int threads in (int[])[1, 2, 3])
+        {
+            using WorkerPool pool = new(threads);
+            (Matrix c, Matrix aGradient, Matrix bGradient) = (Matrix.Zeros(rows, columns), Matrix.Zeros(rows, depth), Matrix.Zeros(columns, depth));
+            MatrixProduct.TimesTransposed(a, b, c, accumulate: false, pool);
+            MatrixProduct.Times(c, b, aGradient, accumulate: true, pool);
+            MatrixProduct.TransposedTimes(c, a, bGradient, accumulate: true, pool);
+            results.Add([.. c.Array, .. aGradient.Array, .. bGradient.Array]);
+        }
+
+        AssertSameBits(results[0], results[1], 0);
+        AssertSameBits(results[0], results[2], 0);
     }
 
     [Fact]
@@ -27,36 +103,117 @@ public sealed class MatrixProductTests
     }
 
     [Fact]
-    public void Products_SameFactorsTransposed_Agree()
+    public void Times_NothingToSum_ClearsOrKeeps()
     {
-        Random random = new(1);
-        Matrix a = Random(random, 13, 37);
-        Matrix b = Random(random, 37, 29);
-        (Matrix aTransposed, Matrix bTransposed) = (Transpose(a), Transpose(b));
-        (Matrix x, Matrix y, Matrix z) = (Matrix.Zeros(13, 29), Matrix.Zeros(13, 29), Matrix.Zeros(13, 29));
+        float[] kept = [1, 2];
+        float[] cleared = [1, 2];
 
-        MatrixProduct.Times(a, b, x, accumulate: false, WorkerPool.Shared);
-        MatrixProduct.TimesTransposed(a, bTransposed, y, accumulate: false, WorkerPool.Shared);
-        MatrixProduct.TransposedTimes(aTransposed, b, z, accumulate: false, WorkerPool.Shared);
+        MatrixProduct.Times(new([], 1, 0), new([], 0, 2), new(kept, 1, 2), accumulate: true, WorkerPool.Shared);
+        MatrixProduct.Times(new([], 1, 0), new([], 0, 2), new(cleared, 1, 2), accumulate: false, WorkerPool.Shared);
 
-        for (int index = 0; index < x.Array.Length; index++)
-        {
-            Assert.Equal(x.Array[index], y.Array[index], 1e-5f);
-            Assert.Equal(x.Array[index], z.Array[index], 1e-5f);
-        }
+        Assert.Equal([1f, 2f], kept);
+        Assert.Equal([0f, 0f], cleared);
     }
 
-    private static Matrix Transpose(Matrix a)
+    [Fact]
+    public void Products_AfterWarmUp_AllocateNothing()
     {
-        Matrix result = Matrix.Zeros(a.Columns, a.Rows);
-        for (int row = 0; row < a.Rows; row++)
+        using WorkerPool pool = new(1);
+        (Matrix a, Matrix b, Matrix c, Matrix d) = (Matrix.Zeros(50, 300), Matrix.Zeros(70, 300), Matrix.Zeros(50, 70), Matrix.Zeros(70, 300));
+        void Once()
         {
-            for (int column = 0; column < a.Columns; column++)
+            MatrixProduct.TimesTransposed(a, b, c, accumulate: false, pool);
+            MatrixProduct.Times(c, b, a, accumulate: false, pool);
+            MatrixProduct.TransposedTimes(c, a, d, accumulate: false, pool);
+        }
+
+        Once();
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int round = 0; round < 100; round++)
+        {
+            Once();
+        }
+
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    [Fact]
+    public void Products_ShapesThatDoNotFit_Throw()
+    {
+        (Matrix a, Matrix b, Matrix c) = (Matrix.Zeros(2, 3), Matrix.Zeros(4, 5), Matrix.Zeros(2, 4));
+
+        Assert.Throws<ArgumentException>(() => MatrixProduct.TimesTransposed(a, b, c, accumulate: false, WorkerPool.Shared));
+        Assert.Throws<ArgumentException>(() => MatrixProduct.Times(a, b, c, accumulate: false, WorkerPool.Shared));
+        Assert.Throws<ArgumentException>(() => MatrixProduct.TransposedTimes(a, b, c, accumulate: false, WorkerPool.Shared));
+    }
+
+    [Theory]
+    [InlineData(512, null, 512)]
+    [InlineData(512, "256", 256)]
+    [InlineData(256, "512", 256)]
+    [InlineData(256, "128", 128)]
+    public void VectorWidth_Limited_IsTheNarrower(int widest, string? limit, int expected) => Assert.Equal(expected, VectorWidth.Choose(widest, limit));
+
+    [Fact]
+    public void VectorWidth_UnknownLimit_ThrowsWithTheText() =>
+        Assert.Contains("wide", Assert.Throws<ArgumentException>(static () => VectorWidth.Choose(256, "wide")).Message, StringComparison.Ordinal);
+
+    private static void AssertEqualsScalarChain(
+        Random random, int rows, int columns, int depth, bool transposeA, bool transposeB, bool accumulate, int bits)
+    {
+        Matrix a = transposeA ? Random(random, depth, rows) : Random(random, rows, depth);
+        Matrix b = transposeB ? Random(random, columns, depth) : Random(random, depth, columns);
+        Matrix c = Random(random, rows, columns);
+        float[] expected = [.. c.Array];
+        for (int row = 0; row < rows; row++)
+        {
+            for (int column = 0; column < columns; column++)
             {
-                result.Row(column)[row] = a.Row(row)[column];
+                float sum = accumulate ? c.Row(row)[column] : 0;
+                for (int start = 0; start < depth; start += 256)
+                {
+                    float chain = 0;
+                    for (int k = start; k < Math.Min(start + 256, depth); k++)
+                    {
+                        chain = MathF.FusedMultiplyAdd(transposeA ? a.Row(k)[row] : a.Row(row)[k], transposeB ? b.Row(column)[k] : b.Row(k)[column], chain);
+                    }
+
+                    sum = start == 0 && !accumulate ? chain : sum + chain;
+                }
+
+                expected[c.Offset + (row * c.Stride) + column] = sum;
             }
         }
 
-        return result;
+        MatrixProduct.Run(new Product(a, transposeA, b, transposeB, c, accumulate), WorkerPool.Shared, bits);
+
+        // The whole array, so that what lies before, between and behind the rows is seen to be untouched.
+        AssertSameBits(expected, c.Array, bits);
+    }
+
+    private static void AssertSameBits(ReadOnlySpan<float> expected, ReadOnlySpan<float> actual, int where)
+    {
+        for (int index = 0; index < expected.Length; index++)
+        {
+            if (BitConverter.SingleToUInt32Bits(expected[index]) != BitConverter.SingleToUInt32Bits(actual[index]))
+            {
+                Assert.Fail($"At {index} ({where}): expected {expected[index]:R}, got {actual[index]:R}.");
+            }
+        }
+    }
+
+    private static Matrix Random(Random random, int rows, int columns)
+    {
+        Matrix matrix = new(new float[7 + (rows * (columns + 3))], 7, rows, columns, columns + 3);
+        matrix.Array.AsSpan().Fill(Untouched);
+        for (int row = 0; row < rows; row++)
+        {
+            foreach (ref float value in matrix.Row(row))
+            {
+                value = (random.NextSingle() * 2) - 1;
+            }
+        }
+
+        return matrix;
     }
 }

@@ -1,0 +1,83 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using Aries.Managed;
+
+namespace Aries.Benchmarks.Managed;
+
+/// <summary>Prints how much of the machine's fused multiply-adds the products reach, as a Markdown table.</summary>
+/// <remarks>The peak is the best so far, measured again before each row: on a shared machine only ratios within one run mean something.</remarks>
+internal static class PeakTable
+{
+    private static readonly int[] RowCounts = [1, 16, 64, 256, 1024];
+
+    // Inputs and outputs of the projections: models of about 1M parameters, small ones, and the 135M configuration.
+    private static readonly (int Inputs, int Outputs)[] Shapes =
+        [(64, 64), (128, 128), (128, 384), (384, 128), (512, 512), (576, 16), (16, 576), (576, 576), (576, 1536), (1536, 576), (576, 49152)];
+
+    private static double _peak;
+
+    public static void Print(TextWriter output, ReadOnlySpan<string> arguments)
+    {
+        int threads = arguments.Length > 0 ? int.Parse(arguments[0], CultureInfo.InvariantCulture) : Environment.ProcessorCount;
+        using WorkerPool pool = new(threads);
+        output.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{RuntimeInformation.FrameworkDescription}, {RuntimeInformation.ProcessArchitecture}, {VectorWidth.Default}-bit vectors, {threads} thread(s)"));
+        output.WriteLine();
+        output.WriteLine("| inputs | outputs | rows | peak GFLOP/s | a·bᵀ | a·b | aᵀ·b | a·bᵀ reads b at GB/s |");
+        output.WriteLine("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+        foreach ((int inputs, int outputs) in Shapes)
+        {
+            foreach (int rows in RowCounts)
+            {
+                if ((long)rows * outputs <= 16 * 1024 * 1024)
+                {
+                    PrintRow(output, pool, inputs, outputs, rows);
+                }
+            }
+        }
+    }
+
+    private static void PrintRow(TextWriter output, WorkerPool pool, int inputs, int outputs, int rows)
+    {
+        Random random = new(1);
+        (Matrix x, Matrix weights, Matrix y) = (Fill(rows, inputs), Fill(outputs, inputs), Fill(rows, outputs));
+        (Matrix xGradient, Matrix weightGradient) = (Matrix.Zeros(rows, inputs), Matrix.Zeros(outputs, inputs));
+        double operations = 2.0 * rows * inputs * outputs;
+        double peak = _peak = Math.Max(_peak, FmaPeak.Measure(pool, repetitions: 4));
+        double forward = Best(() => MatrixProduct.TimesTransposed(x, weights, y, accumulate: false, pool));
+        double backward = Best(() => MatrixProduct.Times(y, weights, xGradient, accumulate: false, pool));
+        double gradient = Best(() => MatrixProduct.TransposedTimes(y, x, weightGradient, accumulate: true, pool));
+        string Share(double seconds) => (operations / seconds / 1e9 / peak).ToString("P0", CultureInfo.InvariantCulture);
+        output.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"| {inputs} | {outputs} | {rows} | {peak:F0} | {Share(forward)} | {Share(backward)} | {Share(gradient)} | {4.0 * inputs * outputs / forward / 1e9:F1} |"));
+
+        Matrix Fill(int count, int columns)
+        {
+            Matrix matrix = Matrix.Zeros(count, columns);
+            foreach (ref float value in matrix.Array.AsSpan())
+            {
+                value = random.NextSingle() - 0.5f;
+            }
+
+            return matrix;
+        }
+    }
+
+    // The best of many: others' work on the machine only ever adds time.
+    private static double Best(Action action)
+    {
+        double best = double.MaxValue;
+        long start = Stopwatch.GetTimestamp();
+        for (int round = 0; round < 5 || Stopwatch.GetElapsedTime(start).TotalSeconds < 0.15; round++)
+        {
+            long before = Stopwatch.GetTimestamp();
+            action();
+            best = Math.Min(best, Stopwatch.GetElapsedTime(before).TotalSeconds);
+        }
+
+        return best;
+    }
+}

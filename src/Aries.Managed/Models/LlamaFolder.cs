@@ -1,0 +1,134 @@
+namespace Aries.Managed;
+
+/// <summary>Reads and writes Llama-family models as Hugging Face folders: <c>config.json</c> and safetensors.</summary>
+internal static class LlamaFolder
+{
+    private static readonly string[] CopiedFiles =
+    [
+        "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
+        "tokenizer.model", "tokenizer.bin", "chat_template.jinja", "chat_template.json", "LICENSE", "NOTICE",
+    ];
+
+    /// <summary>Reads a folder.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <returns>The configuration, and weights that belong to the caller alone.</returns>
+    /// <exception cref="ModelFormatException">A file is missing or malformed, the two disagree, or the model is of another kind.</exception>
+    public static (LlamaConfig Config, LlamaWeights Weights) Load(string folder)
+    {
+        LlamaConfig config = LlamaConfigReader.Read(folder);
+        using SafetensorsFolder source = SafetensorsFolder.Open(folder);
+        CheckTensors(config, source);
+        LlamaWeights weights = LlamaWeights.Allocate(config);
+        foreach (Parameter parameter in weights.Parameters())
+        {
+            _ = source.TryGet(parameter.Name, out SafetensorsFile file, out _);
+            file.ReadSingles(parameter.Name, parameter.Values);
+        }
+
+        return (config, weights);
+    }
+
+    /// <summary>Writes a folder aside and renames it when it is whole and flushed to disk; an earlier folder of that name is replaced.</summary>
+    /// <param name="folder">The folder to write.</param>
+    /// <param name="config">The shape of the model.</param>
+    /// <param name="weights">The weights.</param>
+    /// <param name="sourceFolder">
+    /// The folder that the model came from, or null: its tokenizer files and its generation configuration are copied, and its <c>config.json</c> too where it says what
+    /// <paramref name="config"/> says, so that keys which the engine does not know survive.
+    /// </param>
+    /// <param name="type">How the weights are stored.</param>
+    /// <exception cref="IOException">The folder could not be written; nothing of it is left.</exception>
+    public static void Save(
+        string folder, LlamaConfig config, LlamaWeights weights, string? sourceFolder = null, WeightType type = WeightType.Float32)
+    {
+        AtomicOutput.WriteFolder(folder, aside =>
+        {
+            SafetensorsWriter.Write(
+                Path.Combine(aside, "model.safetensors"), weights.Parameters().Select(parameter => SafetensorsTensor.Of(parameter)), type);
+            WriteConfig(Path.Combine(aside, "config.json"), config, sourceFolder, type);
+            foreach (string name in CopiedFiles)
+            {
+                if (sourceFolder is not null && File.Exists(Path.Combine(sourceFolder, name)))
+                {
+                    using FileStream from = File.OpenRead(Path.Combine(sourceFolder, name));
+                    AtomicOutput.WriteFile(Path.Combine(aside, name), from.CopyTo);
+                }
+            }
+
+            string generation = Path.Combine(aside, "generation_config.json");
+            if (!File.Exists(generation))
+            {
+                AtomicOutput.WriteFile(generation, stream => LlamaConfigWriter.WriteGeneration(stream, config));
+            }
+        });
+    }
+
+    private static void WriteConfig(string path, LlamaConfig config, string? sourceFolder, WeightType type)
+    {
+        if (sourceFolder is not null && File.Exists(Path.Combine(sourceFolder, "config.json")) && SaysTheSame(LlamaConfigReader.Read(sourceFolder), config))
+        {
+            using ModelJson source = ModelJson.Read(Path.Combine(sourceFolder, "config.json"));
+            AtomicOutput.WriteFile(path, stream => LlamaConfigWriter.WriteCopy(stream, source.Root, type));
+            return;
+        }
+
+        AtomicOutput.WriteFile(path, stream => LlamaConfigWriter.Write(stream, config, type));
+    }
+
+    /// <summary>Compares all but the beginning token: a model that never uses the one of its <c>config.json</c> is loaded without.</summary>
+    private static bool SaysTheSame(LlamaConfig left, LlamaConfig right) =>
+        left.EndTokenIds.SequenceEqual(right.EndTokenIds)
+        && left with { EndTokenIds = [], BeginTokenId = null } == right with { EndTokenIds = [], BeginTokenId = null };
+
+    private static void CheckTensors(LlamaConfig config, SafetensorsFolder source)
+    {
+        HashSet<string> known = new(StringComparer.Ordinal);
+        foreach (LlamaTensorShape wanted in LlamaTensorShape.Of(config))
+        {
+            known.Add(wanted.Name);
+            CheckTensor(wanted, source);
+        }
+
+        // A tied head may be stored beside the embedding; old Llama 2 files hold the rotary frequencies, which follow from the configuration.
+        string? surplus = source.Names.FirstOrDefault(
+            name => !known.Contains(name) && name != "lm_head.weight" && !name.EndsWith(".rotary_emb.inv_freq", StringComparison.Ordinal));
+        if (surplus is not null)
+        {
+            throw new ModelFormatException(
+                source.Source,
+                $"the weights hold '{surplus}', for which config.json has no place.",
+                "The two do not belong together, or the model is not of the kind that config.json names: download both again.");
+        }
+    }
+
+    private static void CheckTensor(LlamaTensorShape wanted, SafetensorsFolder source)
+    {
+        if (!source.TryGet(wanted.Name, out SafetensorsFile file, out SafetensorsEntry entry))
+        {
+            string fix = wanted.Name == "lm_head.weight"
+                ? "Set \"tie_word_embeddings\": true in config.json if the model's head is its embedding; otherwise download the weights again."
+                : "config.json and the weights do not belong together, or a shard is missing: download both again.";
+            throw new ModelFormatException(source.Source, $"the weights lack '{wanted.Name}' of shape {wanted.ShapeText}.", fix);
+        }
+
+        if (!entry.Shape.SequenceEqual(wanted.Shape))
+        {
+            throw new ModelFormatException(
+                file.Path,
+                $"the tensor '{wanted.Name}' has the shape {entry.ShapeText}, but config.json asks for {wanted.ShapeText} ({wanted.Keys}).",
+                "config.json and the weights do not belong together: download both again.");
+        }
+
+        if (entry.Type == SafetensorsType.Other)
+        {
+            throw new ModelFormatException(
+                file.Path, $"the tensor '{wanted.Name}' has the dtype {entry.TypeName}.", "Quantised weights cannot be read: use the model's F32, F16 or BF16 weights.");
+        }
+
+        if (entry.ElementCount > Array.MaxLength)
+        {
+            throw new ModelFormatException(
+                file.Path, $"the tensor '{wanted.Name}' has {entry.ElementCount} elements, more than the {Array.MaxLength} that one array holds.", "Use a smaller model.");
+        }
+    }
+}
