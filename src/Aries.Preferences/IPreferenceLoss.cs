@@ -26,7 +26,7 @@ public interface IPreferenceLoss
     /// <param name="gradients">Receives ∂losses[i]/∂log πθ of pair i's sequences; not divided by N; 0 in rows that the loss does not use. Shape [<see cref="PairBatch.SequenceCount"/>, N].</param>
     /// <exception cref="ArgumentException">
     /// The spans differ in length or overlap; the batch lacks the reference or the lengths that the loss needs; a log-probability that the loss reads is NaN or infinite; a label probability is
-    /// outside [0, 1]; or a length that the loss divides by is less than 1. The message names pair, sequence and value. Nothing has been written then.
+    /// outside [0, 1]; or a length that the loss divides by is less than 1. The message names pair, sequence and value. What the outputs hold then is not defined.
     /// </exception>
     /// <exception cref="NotSupportedException">A label probability is not 1, and <see cref="HonorsSoftLabels"/> is false.</exception>
     void Compute(in PairBatch batch, Span<double> losses, in PairGradients gradients);

@@ -1,0 +1,67 @@
+using System.Numerics.Tensors;
+
+namespace Aries.Preferences;
+
+/// <summary>Anchored Preference Optimization, zero: raises the chosen response and lowers the rejected one, for pairs whose chosen response is better than what the policy writes.</summary>
+/// <remarks>
+/// <para>D'Oosterlinck et al. 2024, <see href="https://arxiv.org/abs/2408.06266"/>, Eq. 7:</para>
+/// <code>
+/// r(y) = β · (log πθ(y|x) − log πref(y|x))
+/// loss = −σ(r(y_w)) + σ(r(y_l)) + 1
+/// </code>
+/// <para>
+/// Log-probabilities are natural logs (nats), summed over the response's tokens, never averaged.</para>
+/// <para>The constant 1, as in TRL, keeps the loss from being negative.
+/// </para>
+/// </remarks>
+/// <threadsafety>Immutable; every member may be called concurrently.</threadsafety>
+public sealed class ApoZeroLoss : IPreferenceLoss, IAccumulatingLoss, IRewardFunction
+{
+    private readonly ApoLossOptions _options;
+
+    /// <summary>Initializes a new instance of the <see cref="ApoZeroLoss"/> class with the default options.</summary>
+    public ApoZeroLoss()
+        : this(new ApoLossOptions())
+    {
+    }
+
+    /// <summary>Initializes a new instance of the <see cref="ApoZeroLoss"/> class.</summary>
+    /// <param name="options">The options; copied.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="options"/> is null.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An option is outside its range.</exception>
+    public ApoZeroLoss(ApoLossOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        _options = options with { };
+    }
+
+    /// <inheritdoc/>
+    public PairSequences Sequences => PairSequences.Direct;
+
+    /// <inheritdoc/>
+    public bool NeedsReference => true;
+
+    /// <inheritdoc/>
+    public ImplicitReward Reward => new(_options.Beta);
+
+    /// <inheritdoc/>
+    public void Compute(in PairBatch batch, Span<double> losses, in PairGradients gradients) => LossGuard.Compute(this, batch, losses, gradients);
+
+    void IAccumulatingLoss.Accumulate(in PairBatch batch, double weight, Span<double> losses, in PairGradients gradients) =>
+        RewardKernel.Accumulate(this, batch, weight, losses, gradients);
+
+    void IRewardFunction.Evaluate(ReadOnlySpan<double> chosen, ReadOnlySpan<double> rejected, Span<double> values, Span<double> byChosen, Span<double> byRejected)
+    {
+        double beta = _options.Beta;
+        TensorPrimitives.Multiply(chosen, -beta, byChosen);
+        TensorPrimitives.Multiply(rejected, beta, byRejected);
+        StableMath.SigmoidAndDerivative(byChosen, values, byChosen);
+        Span<double> rejectedTerm = stackalloc double[MarginKernel.Block];
+        rejectedTerm = rejectedTerm[..rejected.Length];
+        StableMath.SigmoidAndDerivative(byRejected, rejectedTerm, byRejected);
+        TensorPrimitives.Add(values, rejectedTerm, values);
+        TensorPrimitives.Multiply(byChosen, -beta, byChosen);
+        TensorPrimitives.Multiply(byRejected, beta, byRejected);
+    }
+}

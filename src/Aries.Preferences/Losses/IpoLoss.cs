@@ -1,0 +1,60 @@
+using System.Numerics.Tensors;
+
+namespace Aries.Preferences;
+
+/// <summary>Identity Preference Optimization on summed log-probabilities: the margin is regressed to 1/(2β).</summary>
+/// <remarks>
+/// <para>Azar et al. 2023, <see href="https://arxiv.org/abs/2310.12036"/>, Eq. 17, with β for τ:</para>
+/// <code>
+/// h    = (log πθ(y_w|x) − log πref(y_w|x)) − (log πθ(y_l|x) − log πref(y_l|x))
+/// loss = (h − 1/(2β))²
+/// </code>
+/// <para>
+/// Log-probabilities are natural logs (nats), summed over the response's tokens, never averaged.</para>
+/// <para>As printed in the paper. <see cref="AveragedIpoLoss"/> is the form on averages that TRL uses; a β of the one means another strength in the other.
+/// </para>
+/// </remarks>
+/// <threadsafety>Immutable; every member may be called concurrently.</threadsafety>
+public sealed class IpoLoss : IPreferenceLoss, IAccumulatingLoss, IMarginFunction
+{
+    private readonly IpoLossOptions _options;
+
+    /// <summary>Initializes a new instance of the <see cref="IpoLoss"/> class with the default options.</summary>
+    public IpoLoss()
+        : this(new IpoLossOptions())
+    {
+    }
+
+    /// <summary>Initializes a new instance of the <see cref="IpoLoss"/> class.</summary>
+    /// <param name="options">The options; copied.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="options"/> is null.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An option is outside its range.</exception>
+    public IpoLoss(IpoLossOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        _options = options with { };
+    }
+
+    /// <inheritdoc/>
+    public PairSequences Sequences => PairSequences.Direct;
+
+    /// <inheritdoc/>
+    public bool NeedsReference => true;
+
+    /// <inheritdoc/>
+    public ImplicitReward Reward => new(_options.Beta);
+
+    /// <inheritdoc/>
+    public void Compute(in PairBatch batch, Span<double> losses, in PairGradients gradients) => LossGuard.Compute(this, batch, losses, gradients);
+
+    void IAccumulatingLoss.Accumulate(in PairBatch batch, double weight, Span<double> losses, in PairGradients gradients) =>
+        MarginKernel.Accumulate(this, PairSequence.Chosen, PairSequence.Rejected, reference: true, averaged: false, batch, weight, losses, gradients);
+
+    void IMarginFunction.Evaluate(ReadOnlySpan<double> margins, ReadOnlySpan<double> labels, Span<double> values, Span<double> derivatives)
+    {
+        TensorPrimitives.Subtract(margins, 1 / (2 * _options.Beta), derivatives);
+        TensorPrimitives.Multiply(derivatives, derivatives, values);
+        TensorPrimitives.Add(derivatives, derivatives, derivatives);
+    }
+}
