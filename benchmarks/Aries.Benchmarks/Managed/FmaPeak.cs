@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Aries.Managed;
@@ -8,7 +7,7 @@ namespace Aries.Benchmarks.Managed;
 /// <summary>How many float32 operations this machine does when nothing but fused multiply-adds on registers runs.</summary>
 internal static class FmaPeak
 {
-    private const int Rounds = 2_000_000;
+    private const int Rounds = 500_000;
     private const int Chains = 10;
 
     /// <summary>Measures the best of several rounds, in GFLOP/s over all threads of the pool.</summary>
@@ -17,14 +16,12 @@ internal static class FmaPeak
         double best = 0;
         for (int repetition = 0; repetition < repetitions; repetition++)
         {
-            long start = Stopwatch.GetTimestamp();
-            pool.Run(pool.ThreadCount, new float[pool.ThreadCount * 32], static (results, thread) => results[thread * 32] = VectorWidth.Default switch
+            double seconds = Clock.Seconds(pool, () => pool.Run(pool.ThreadCount, new float[pool.ThreadCount * 32], static (results, thread) => results[thread * 32] = VectorWidth.Default switch
             {
                 512 => Loop512(),
                 256 => Loop256(),
                 _ => Loop128(),
-            });
-            double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            }));
             best = Math.Max(best, 2.0 * Chains * Rounds * (VectorWidth.Default / 32) * pool.ThreadCount / seconds / 1e9);
         }
 

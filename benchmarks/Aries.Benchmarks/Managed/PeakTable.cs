@@ -6,7 +6,7 @@ using Aries.Managed;
 namespace Aries.Benchmarks.Managed;
 
 /// <summary>Prints how much of the machine's fused multiply-adds the products reach, as a Markdown table.</summary>
-/// <remarks>The peak is the best so far, measured again before each row: on a shared machine only ratios within one run mean something.</remarks>
+/// <remarks>The peak is the best so far, measured again before each row: on a shared machine only ratios within one run mean something; see <see cref="Clock"/>.</remarks>
 internal static class PeakTable
 {
     private static readonly int[] RowCounts = [1, 16, 64, 256, 1024];
@@ -46,9 +46,9 @@ internal static class PeakTable
         (Matrix xGradient, Matrix weightGradient) = (Matrix.Zeros(rows, inputs), Matrix.Zeros(outputs, inputs));
         double operations = 2.0 * rows * inputs * outputs;
         double peak = _peak = Math.Max(_peak, FmaPeak.Measure(pool, repetitions: 4));
-        double forward = Best(() => MatrixProduct.TimesTransposed(x, weights, y, accumulate: false, pool));
-        double backward = Best(() => MatrixProduct.Times(y, weights, xGradient, accumulate: false, pool));
-        double gradient = Best(() => MatrixProduct.TransposedTimes(y, x, weightGradient, accumulate: true, pool));
+        double forward = Best(pool, () => MatrixProduct.TimesTransposed(x, weights, y, accumulate: false, pool));
+        double backward = Best(pool, () => MatrixProduct.Times(y, weights, xGradient, accumulate: false, pool));
+        double gradient = Best(pool, () => MatrixProduct.TransposedTimes(y, x, weightGradient, accumulate: true, pool));
         string Share(double seconds) => (operations / seconds / 1e9 / peak).ToString("P0", CultureInfo.InvariantCulture);
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
@@ -67,15 +67,13 @@ internal static class PeakTable
     }
 
     // The best of many: others' work on the machine only ever adds time.
-    private static double Best(Action action)
+    private static double Best(WorkerPool pool, Action action)
     {
         double best = double.MaxValue;
         long start = Stopwatch.GetTimestamp();
         for (int round = 0; round < 5 || Stopwatch.GetElapsedTime(start).TotalSeconds < 0.15; round++)
         {
-            long before = Stopwatch.GetTimestamp();
-            action();
-            best = Math.Min(best, Stopwatch.GetElapsedTime(before).TotalSeconds);
+            best = Math.Min(best, Clock.Seconds(pool, action));
         }
 
         return best;

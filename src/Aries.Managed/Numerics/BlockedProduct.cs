@@ -17,10 +17,13 @@ internal static unsafe class BlockedProduct<TSimd, TVector>
     /// <summary>The chain's length. Part of the results' definition: another value gives other roundings.</summary>
     public const int DepthPerBlock = 256;
 
-    private const int RowsPerBlock = 192;
-
     // 128 columns of 256 values are 128 KiB, and 192 rows of them 192 KiB: both fit into a second cache of 512 KiB.
     private const int ColumnsPerBlock = 128;
+
+    private const int RowsPerBlock = 192;
+
+    // Off the power of two, at which a tile's rows would compete for the same places in the cache.
+    private const int TransposedRow = DepthPerBlock + 16;
 
     // Fused multiply-adds of a few microseconds: less is not worth waking a thread.
     private const long WorkPerItem = 128 * 1024;
@@ -110,9 +113,9 @@ internal static unsafe class BlockedProduct<TSimd, TVector>
         int panel = ProductTile<TSimd, TVector>.Columns;
         int bLength = RoundUp(columnCount, panel) * DepthPerBlock;
         int edgeLength = TileRows * panel;
-        float* bPanels = Packing.Buffer(bLength + edgeLength + (product.TransposeA ? (rowCount * DepthPerBlock) + 16 : 0));
+        float* bPanels = Packing.Buffer(bLength + edgeLength + (product.TransposeA ? rowCount * TransposedRow : 0));
         float* edge = bPanels + bLength;
-        float* aTiles = edge + edgeLength;
+        float* aRows = edge + edgeLength;
 
         for (int column = 0; column < columnCount; column += panel)
         {
@@ -121,7 +124,7 @@ internal static unsafe class BlockedProduct<TSimd, TVector>
             if (product.TransposeB)
             {
                 float* source = b + product.B.Offset + ((nint)(columnStart + column) * product.B.Stride) + depthStart;
-                Packing.Transpose(source, product.B.Stride, count, depth, target, panel);
+                Packing.Transpose(source, product.B.Stride, count, depth, target, panel, panel);
             }
             else
             {
@@ -134,14 +137,12 @@ internal static unsafe class BlockedProduct<TSimd, TVector>
         int tiles = (rowCount + TileRows - 1) / TileRows;
         if (product.TransposeA)
         {
-            for (int tile = 0; tile < tiles; tile++)
-            {
-                (int first, int height) = TileAt(tile, tiles, rowCount);
-                float* source = a + product.A.Offset + ((nint)depthStart * product.A.Stride) + rowStart + first;
-                Packing.CopyNarrow(source, product.A.Stride, product.A.Columns - rowStart - first, height, depth, aTiles + ((nint)first * depth));
-            }
+            float* source = a + product.A.Offset + ((nint)depthStart * product.A.Stride) + rowStart;
+            Packing.Transpose(source, product.A.Stride, depth, rowCount, aRows, TransposedRow, depth);
         }
 
+        nint aStride = product.TransposeA ? TransposedRow : product.A.Stride;
+        float* aStart = product.TransposeA ? aRows : a + product.A.Offset + ((nint)rowStart * product.A.Stride) + depthStart;
         bool accumulate = product.Accumulate || depthStart > 0;
         for (int column = 0; column < columnCount; column += panel)
         {
@@ -151,17 +152,14 @@ internal static unsafe class BlockedProduct<TSimd, TVector>
             {
                 (int first, int height) = TileAt(tile, tiles, rowCount);
                 float* target = c + product.C.Offset + ((nint)(rowStart + first) * product.C.Stride) + columnStart + column;
-                (nint aRow, nint aStep) = product.TransposeA ? (1, height) : (product.A.Stride, 1);
-                float* source = product.TransposeA
-                    ? aTiles + ((nint)first * depth)
-                    : a + product.A.Offset + ((nint)(rowStart + first) * product.A.Stride) + depthStart;
+                float* source = aStart + (first * aStride);
                 if (count == panel)
                 {
-                    Multiply(height, depth, source, aRow, aStep, bPanel, target, product.C.Stride, accumulate);
+                    Multiply(height, depth, source, aStride, bPanel, target, product.C.Stride, accumulate);
                 }
                 else
                 {
-                    Multiply(height, depth, source, aRow, aStep, bPanel, edge, panel, accumulate: false);
+                    Multiply(height, depth, source, aStride, bPanel, edge, panel, accumulate: false);
                     CopyEdge(edge, panel, target, product.C.Stride, height, count, accumulate);
                 }
             }
@@ -190,22 +188,22 @@ internal static unsafe class BlockedProduct<TSimd, TVector>
     }
 
     private static void Multiply(
-        int height, nint depth, float* a, nint aRow, nint aStep, float* b, float* c, nint cRow, bool accumulate)
+        int height, nint depth, float* a, nint aRow, float* b, float* c, nint cRow, bool accumulate)
     {
         switch (height)
         {
-            case 1: ProductTile<TSimd, TVector>.Multiply<Rows1>(depth, a, aRow, aStep, b, c, cRow, accumulate); break;
-            case 2: ProductTile<TSimd, TVector>.Multiply<Rows2>(depth, a, aRow, aStep, b, c, cRow, accumulate); break;
-            case 3: ProductTile<TSimd, TVector>.Multiply<Rows3>(depth, a, aRow, aStep, b, c, cRow, accumulate); break;
-            case 4: ProductTile<TSimd, TVector>.Multiply<Rows4>(depth, a, aRow, aStep, b, c, cRow, accumulate); break;
-            case 5: ProductTile<TSimd, TVector>.Multiply<Rows5>(depth, a, aRow, aStep, b, c, cRow, accumulate); break;
-            case 6: ProductTile<TSimd, TVector>.Multiply<Rows6>(depth, a, aRow, aStep, b, c, cRow, accumulate); break;
-            case 7: ProductTile<TSimd, TVector>.Multiply<Rows7>(depth, a, aRow, aStep, b, c, cRow, accumulate); break;
-            case 8: ProductTile<TSimd, TVector>.Multiply<Rows8>(depth, a, aRow, aStep, b, c, cRow, accumulate); break;
-            case 9: ProductTile<TSimd, TVector>.Multiply<Rows9>(depth, a, aRow, aStep, b, c, cRow, accumulate); break;
-            case 10: ProductTile<TSimd, TVector>.Multiply<Rows10>(depth, a, aRow, aStep, b, c, cRow, accumulate); break;
-            case 11: ProductTile<TSimd, TVector>.Multiply<Rows11>(depth, a, aRow, aStep, b, c, cRow, accumulate); break;
-            default: ProductTile<TSimd, TVector>.Multiply<Rows12>(depth, a, aRow, aStep, b, c, cRow, accumulate); break;
+            case 1: ProductTile<TSimd, TVector>.Multiply<Rows1>(depth, a, aRow, b, c, cRow, accumulate); break;
+            case 2: ProductTile<TSimd, TVector>.Multiply<Rows2>(depth, a, aRow, b, c, cRow, accumulate); break;
+            case 3: ProductTile<TSimd, TVector>.Multiply<Rows3>(depth, a, aRow, b, c, cRow, accumulate); break;
+            case 4: ProductTile<TSimd, TVector>.Multiply<Rows4>(depth, a, aRow, b, c, cRow, accumulate); break;
+            case 5: ProductTile<TSimd, TVector>.Multiply<Rows5>(depth, a, aRow, b, c, cRow, accumulate); break;
+            case 6: ProductTile<TSimd, TVector>.Multiply<Rows6>(depth, a, aRow, b, c, cRow, accumulate); break;
+            case 7: ProductTile<TSimd, TVector>.Multiply<Rows7>(depth, a, aRow, b, c, cRow, accumulate); break;
+            case 8: ProductTile<TSimd, TVector>.Multiply<Rows8>(depth, a, aRow, b, c, cRow, accumulate); break;
+            case 9: ProductTile<TSimd, TVector>.Multiply<Rows9>(depth, a, aRow, b, c, cRow, accumulate); break;
+            case 10: ProductTile<TSimd, TVector>.Multiply<Rows10>(depth, a, aRow, b, c, cRow, accumulate); break;
+            case 11: ProductTile<TSimd, TVector>.Multiply<Rows11>(depth, a, aRow, b, c, cRow, accumulate); break;
+            default: ProductTile<TSimd, TVector>.Multiply<Rows12>(depth, a, aRow, b, c, cRow, accumulate); break;
         }
     }
 }

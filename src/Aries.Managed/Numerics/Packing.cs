@@ -63,60 +63,16 @@ internal static unsafe class Packing
         }
     }
 
-    /// <summary>Copies a few neighbouring values of each of <paramref name="depth"/> rows: target[k, i] = source[k, i].</summary>
-    /// <param name="source">source[0, 0].</param>
-    /// <param name="stride">The distance between the source's rows.</param>
-    /// <param name="readable">How many values may be read from each row's start on.</param>
-    /// <param name="rows">The values wanted of each, 1 to 12.</param>
-    /// <param name="depth">The number of rows.</param>
-    /// <param name="target">Receives the rows, and up to 16 values of rubbish behind them. Shape [depth, rows].</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void CopyNarrow(float* source, nint stride, int readable, int rows, int depth, float* target)
-    {
-        // Whole vectors, whose surplus the next row overwrites.
-        if (rows <= 8 && readable >= 8)
-        {
-            for (int step = 0; step < depth; step++)
-            {
-                Vector256.Load(source).Store(target);
-                source += stride;
-                target += rows;
-            }
-        }
-        else if (readable >= 16)
-        {
-            for (int step = 0; step < depth; step++)
-            {
-                Vector256.Load(source).Store(target);
-                Vector256.Load(source + 8).Store(target + 8);
-                source += stride;
-                target += rows;
-            }
-        }
-        else
-        {
-            for (int step = 0; step < depth; step++)
-            {
-                for (int row = 0; row < rows; row++)
-                {
-                    target[row] = source[row];
-                }
-
-                source += stride;
-                target += rows;
-            }
-        }
-    }
-
     /// <summary>Copies columns into rows: target[k, j] = source[j, k].</summary>
     /// <param name="source">source[0, 0].</param>
     /// <param name="stride">The distance between the source's rows.</param>
     /// <param name="rows">The rows there, at most <paramref name="width"/>.</param>
     /// <param name="depth">The values of each row.</param>
     /// <param name="target">Receives the columns. Shape [depth, width].</param>
-    /// <param name="width">A multiple of 8.</param>
+    /// <param name="width">The distance between the target's rows.</param>
+    /// <param name="filled">Up to which column a target's row is filled with zeros.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Transpose(float* source, nint stride, int rows, int depth, float* target, int width)
+    public static void Transpose(float* source, nint stride, int rows, int depth, float* target, int width, int filled)
     {
         int row = 0;
         for (; row + 8 <= rows; row += 8)
@@ -149,12 +105,17 @@ internal static unsafe class Packing
             }
         }
 
-        for (; row < width; row++)
+        for (; row < rows; row++)
         {
             for (int step = 0; step < depth; step++)
             {
-                target[((nint)step * width) + row] = row < rows ? source[(row * stride) + step] : 0;
+                target[((nint)step * width) + row] = source[(row * stride) + step];
             }
+        }
+
+        for (int step = 0; step < depth && row < filled; step++)
+        {
+            new Span<float>(target + ((nint)step * width) + row, filled - row).Clear();
         }
     }
 

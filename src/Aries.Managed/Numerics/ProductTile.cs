@@ -20,16 +20,15 @@ internal static unsafe class ProductTile<TSimd, TVector>
 
     /// <summary>Computes c[i, j] = Σₖ a[i, k]·b[k, j], or adds it.</summary>
     /// <param name="depth">The number of steps over k.</param>
-    /// <param name="a">a[0, 0].</param>
+    /// <param name="a">a[0, 0]; a row is dense.</param>
     /// <param name="aRow">The distance from a[i, k] to a[i + 1, k], in values.</param>
-    /// <param name="aStep">The distance from a[i, k] to a[i, k + 1], in values.</param>
     /// <param name="b">b, dense. Shape [depth, Columns].</param>
     /// <param name="c">c[0, 0].</param>
     /// <param name="cRow">The distance between c's rows, in values.</param>
     /// <param name="accumulate">Whether the sums are added to what c holds.</param>
     // Compiled at once and in full: a tile that ran unoptimised until it had tiered up would cost more than all else in a short training.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Multiply<TRows>(nint depth, float* a, nint aRow, nint aStep, float* b, float* c, nint cRow, bool accumulate)
+    public static void Multiply<TRows>(nint depth, float* a, nint aRow, float* b, float* c, nint cRow, bool accumulate)
         where TRows : struct, IRowCount
     {
         TVector left0 = default, right0 = default;
@@ -138,20 +137,20 @@ internal static unsafe class ProductTile<TSimd, TVector>
                 right11 = TSimd.MultiplyAdd(factor, right, right11);
             }
 
-            a0 += aStep;
+            a0++;
             if (TRows.Count > 3)
             {
-                a3 += aStep;
+                a3++;
             }
 
             if (TRows.Count > 6)
             {
-                a6 += aStep;
+                a6++;
             }
 
             if (TRows.Count > 9)
             {
-                a9 += aStep;
+                a9++;
             }
         }
 
