@@ -24,6 +24,9 @@ public static class PairDropReasons
     /// <summary>A text is empty or white space.</summary>
     public const string Empty = "empty";
 
+    /// <summary>The scores rank the responses against the rule.</summary>
+    public const string Disagreement = "disagreement";
+
     /// <summary>A text was cut by the token limit.</summary>
     public const string Truncated = "truncated";
 }
