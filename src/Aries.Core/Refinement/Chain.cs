@@ -25,6 +25,7 @@ internal sealed class Chain
     private int _turnCount;
     private int _pendingStart;
     private double? _bestScore;
+    private string? _lastDraft;
     private long _tokenCount;
     private double _tokensPerCharacter;
     private bool _isAtEnd;
@@ -238,27 +239,18 @@ internal sealed class Chain
         _tokensPerCharacter = Math.Max(_tokensPerCharacter, (double)step.Usage.PromptTokens / Math.Max(1, LengthOf(prompt)));
     }
 
-    private bool IsUnchanged()
-    {
-        if (_steps.Count - _pendingStart != 1)
-        {
-            return false;
-        }
-
-        int previous = _steps.FindLastIndex(_pendingStart - 1, _pendingStart, step => step.Kind == RefinementStepKind.Draft);
-        return previous >= 0 && _steps[previous].Text == _steps[^1].Text;
-    }
-
     private void ApplyStopRules()
     {
         double? best = BestOf(_steps[_pendingStart..]);
+        bool isUnchanged = _steps.Count - _pendingStart == 1 && _steps[^1].Text == _lastDraft;
+        _lastDraft = _steps[^1].Text;
         double? bestBefore = _bestScore;
         _bestScore = best is null || bestBefore > best ? bestBefore : best;
         if (best >= _rules.ScoreThreshold)
         {
             End(RefinementStopReason.ThresholdReached);
         }
-        else if (_rules.StopWhenUnchanged && IsUnchanged())
+        else if (_rules.StopWhenUnchanged && isUnchanged)
         {
             End(RefinementStopReason.Unchanged);
         }
