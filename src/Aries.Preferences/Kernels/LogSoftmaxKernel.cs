@@ -1,7 +1,7 @@
+using System.Numerics;
 using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
 
 namespace Aries.Preferences;
 
@@ -29,13 +29,13 @@ namespace Aries.Preferences;
 /// <threadsafety>Stateless; every member may be called concurrently on memory that no other call writes. No member starts threads: split the rows to use several.</threadsafety>
 public static class LogSoftmaxKernel
 {
-    private const int Width = 16;
-
-    // Runs of 16 vectors are summed in float, then flushed to double: 16 roundings of 2^-24 relative stay below the error of the exponential itself.
-    private const int Run = 16 * Width;
-
     // e^x of anything below −87 is 0 here; the bound keeps 0 · (−∞) out of the entropy.
     private const float Lowest = -88f;
+
+    private static int Width => Vector<float>.Count;
+
+    // Runs of 16 vectors are summed in float, then flushed to double: a lane's 16 roundings of 2^-24 stay near the error of the exponential itself.
+    private static int Run => 16 * Width;
 
     /// <summary>Computes log Σ exp of each row.</summary>
     /// <param name="logits">The logits, row-major. Shape [R, V].</param>
@@ -225,18 +225,18 @@ public static class LogSoftmaxKernel
         double sum = 0;
         double weighted = 0;
         ref float start = ref MemoryMarshal.GetReference(row);
-        Vector512<float> shift = Vector512.Create(max);
-        Vector512<float> lowest = Vector512.Create(Lowest);
+        Vector<float> shift = Vector.Create(max);
+        Vector<float> lowest = Vector.Create(Lowest);
         int i = 0;
         while (i + Width <= row.Length)
         {
             int end = Math.Min(row.Length - Width, i + Run - Width);
-            Vector512<float> runSum = default;
-            Vector512<float> runMoment = default;
+            Vector<float> runSum = default;
+            Vector<float> runMoment = default;
             for (; i <= end; i += Width)
             {
-                Vector512<float> shifted = Vector512.Max(Vector512.LoadUnsafe(ref start, (nuint)i) - shift, lowest);
-                Vector512<float> exponential = VectorExp.Exp(shifted);
+                Vector<float> shifted = Vector.Max(Vector.LoadUnsafe(ref start, (nuint)i) - shift, lowest);
+                Vector<float> exponential = VectorExp.Exp(shifted);
                 runSum += exponential;
                 if (TKind.NeedsMoment)
                 {
@@ -256,8 +256,8 @@ public static class LogSoftmaxKernel
             Span<float> padded = stackalloc float[Width];
             padded.Fill(float.NegativeInfinity);
             row[i..].CopyTo(padded);
-            Vector512<float> shifted = Vector512.Max(Vector512.Create<float>(padded) - shift, lowest);
-            Vector512<float> exponential = VectorExp.Exp(shifted);
+            Vector<float> shifted = Vector.Max(new Vector<float>(padded) - shift, lowest);
+            Vector<float> exponential = VectorExp.Exp(shifted);
             sum += SumWide(exponential);
             if (TKind.NeedsMoment)
             {
@@ -274,13 +274,13 @@ public static class LogSoftmaxKernel
         // The sum's logarithm has more digits than a float holds: what rounding takes off is given back as a factor near 1.
         float shift = (float)logSumExp;
         float corrected = scale * (float)Math.Exp(shift - logSumExp);
-        Vector512<float> shifts = Vector512.Create(shift);
-        Vector512<float> scales = Vector512.Create(corrected);
+        Vector<float> shifts = Vector.Create(shift);
+        Vector<float> scales = Vector.Create(corrected);
         ref float start = ref MemoryMarshal.GetReference(row);
         int i = 0;
         for (; i + Width <= row.Length; i += Width)
         {
-            Vector512<float> exponential = VectorExp.Exp(Vector512.LoadUnsafe(ref start, (nuint)i) - shifts);
+            Vector<float> exponential = VectorExp.Exp(Vector.LoadUnsafe(ref start, (nuint)i) - shifts);
             (exponential * scales).StoreUnsafe(ref start, (nuint)i);
         }
 
@@ -289,12 +289,16 @@ public static class LogSoftmaxKernel
             Span<float> padded = stackalloc float[Width];
             padded.Clear();
             row[i..].CopyTo(padded);
-            (VectorExp.Exp(Vector512.Create<float>(padded) - shifts) * scales).CopyTo(padded);
+            (VectorExp.Exp(new Vector<float>(padded) - shifts) * scales).CopyTo(padded);
             padded[..(row.Length - i)].CopyTo(row[i..]);
         }
     }
 
-    private static double SumWide(Vector512<float> v) => Vector512.Sum(Vector512.WidenLower(v) + Vector512.WidenUpper(v));
+    private static double SumWide(Vector<float> v)
+    {
+        Vector.Widen(v, out Vector<double> lower, out Vector<double> upper);
+        return Vector.Sum(lower + upper);
+    }
 
     private static int CheckRows(int logits, int vocabulary, int rows, string name)
     {

@@ -1,11 +1,11 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 
 namespace Aries.Preferences;
 
 /// <summary>e^x on vectors, a lane's bits depending on that lane alone, with e^0 exactly 1.</summary>
 /// <remarks>
-/// <c>Vector512.Exp</c> takes another path for all lanes when one is out of its fast range, so that a value's last bit depends on its neighbours, and its float form gives 1.0000001 at 0.
+/// <c>Vector.Exp</c> takes another path for all lanes when one is out of its fast range, so that a value's last bit depends on its neighbours, and its float form gives 1.0000001 at 0.
 /// x = n·log 2 + r with |r| ≤ (log 2)/2; e^r is its Taylor polynomial; 2^n is written into the exponent. Results below the smallest normal number become 0.
 /// </remarks>
 internal static class VectorExp
@@ -22,49 +22,49 @@ internal static class VectorExp
 
     /// <summary>Within 2 units in the last place for x in [−708, 709]; 0 below; x above 709 is taken as 709.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<double> Exp(Vector512<double> x)
+    public static Vector<double> Exp(Vector<double> x)
     {
-        Vector512<double> clamped = Vector512.Min(Vector512.Max(x, Vector512.Create(-708.0)), Vector512.Create(709.0));
-        Vector512<double> rounded = (clamped * Vector512.Create(1.4426950408889634)) + Vector512.Create(RoundDouble);
-        Vector512<double> n = rounded - Vector512.Create(RoundDouble);
-        Vector512<double> r = clamped - (n * Vector512.Create(HighDouble)) - (n * Vector512.Create(LowDouble));
+        Vector<double> clamped = Vector.Min(Vector.Max(x, Vector.Create(-708.0)), Vector.Create(709.0));
+        Vector<double> rounded = (clamped * Vector.Create(1.4426950408889634)) + Vector.Create(RoundDouble);
+        Vector<double> n = rounded - Vector.Create(RoundDouble);
+        Vector<double> r = clamped - (n * Vector.Create(HighDouble)) - (n * Vector.Create(LowDouble));
 
-        Vector512<double> p = Vector512.Create(1.0 / 6227020800);
-        p = Vector512.MultiplyAddEstimate(p, r, Vector512.Create(1.0 / 479001600));
-        p = Vector512.MultiplyAddEstimate(p, r, Vector512.Create(1.0 / 39916800));
-        p = Vector512.MultiplyAddEstimate(p, r, Vector512.Create(1.0 / 3628800));
-        p = Vector512.MultiplyAddEstimate(p, r, Vector512.Create(1.0 / 362880));
-        p = Vector512.MultiplyAddEstimate(p, r, Vector512.Create(1.0 / 40320));
-        p = Vector512.MultiplyAddEstimate(p, r, Vector512.Create(1.0 / 5040));
-        p = Vector512.MultiplyAddEstimate(p, r, Vector512.Create(1.0 / 720));
-        p = Vector512.MultiplyAddEstimate(p, r, Vector512.Create(1.0 / 120));
-        p = Vector512.MultiplyAddEstimate(p, r, Vector512.Create(1.0 / 24));
-        p = Vector512.MultiplyAddEstimate(p, r, Vector512.Create(1.0 / 6));
-        p = Vector512.MultiplyAddEstimate(p, r, Vector512.Create(0.5));
-        p = Vector512.MultiplyAddEstimate(p, r * r, r) + Vector512<double>.One;
+        Vector<double> p = Vector.Create(1.0 / 6227020800);
+        p = Vector.MultiplyAddEstimate(p, r, Vector.Create(1.0 / 479001600));
+        p = Vector.MultiplyAddEstimate(p, r, Vector.Create(1.0 / 39916800));
+        p = Vector.MultiplyAddEstimate(p, r, Vector.Create(1.0 / 3628800));
+        p = Vector.MultiplyAddEstimate(p, r, Vector.Create(1.0 / 362880));
+        p = Vector.MultiplyAddEstimate(p, r, Vector.Create(1.0 / 40320));
+        p = Vector.MultiplyAddEstimate(p, r, Vector.Create(1.0 / 5040));
+        p = Vector.MultiplyAddEstimate(p, r, Vector.Create(1.0 / 720));
+        p = Vector.MultiplyAddEstimate(p, r, Vector.Create(1.0 / 120));
+        p = Vector.MultiplyAddEstimate(p, r, Vector.Create(1.0 / 24));
+        p = Vector.MultiplyAddEstimate(p, r, Vector.Create(1.0 / 6));
+        p = Vector.MultiplyAddEstimate(p, r, Vector.Create(0.5));
+        p = Vector.MultiplyAddEstimate(p, r * r, r) + Vector<double>.One;
 
-        Vector512<double> power = ((rounded.AsInt64() << 52) + Vector512<double>.One.AsInt64()).AsDouble();
-        return Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512.Create(-708.0)), Vector512<double>.Zero, p * power);
+        Vector<double> power = ((rounded.As<double, long>() << 52) + Vector<double>.One.As<double, long>()).As<long, double>();
+        return Vector.ConditionalSelect(Vector.LessThan(x, Vector.Create(-708.0)), Vector<double>.Zero, p * power);
     }
 
     /// <summary>Within 2e-7 relative for x in [−87, 88]; 0 below; x above 88 is taken as 88.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Exp(Vector512<float> x)
+    public static Vector<float> Exp(Vector<float> x)
     {
-        Vector512<float> clamped = Vector512.Min(Vector512.Max(x, Vector512.Create(-87f)), Vector512.Create(88f));
-        Vector512<float> rounded = (clamped * Vector512.Create(1.44269504f)) + Vector512.Create(RoundSingle);
-        Vector512<float> n = rounded - Vector512.Create(RoundSingle);
-        Vector512<float> r = clamped - (n * Vector512.Create(HighSingle)) - (n * Vector512.Create(LowSingle));
+        Vector<float> clamped = Vector.Min(Vector.Max(x, Vector.Create(-87f)), Vector.Create(88f));
+        Vector<float> rounded = (clamped * Vector.Create(1.44269504f)) + Vector.Create(RoundSingle);
+        Vector<float> n = rounded - Vector.Create(RoundSingle);
+        Vector<float> r = clamped - (n * Vector.Create(HighSingle)) - (n * Vector.Create(LowSingle));
 
-        Vector512<float> p = Vector512.Create(1f / 5040);
-        p = Vector512.MultiplyAddEstimate(p, r, Vector512.Create(1f / 720));
-        p = Vector512.MultiplyAddEstimate(p, r, Vector512.Create(1f / 120));
-        p = Vector512.MultiplyAddEstimate(p, r, Vector512.Create(1f / 24));
-        p = Vector512.MultiplyAddEstimate(p, r, Vector512.Create(1f / 6));
-        p = Vector512.MultiplyAddEstimate(p, r, Vector512.Create(0.5f));
-        p = Vector512.MultiplyAddEstimate(p, r * r, r) + Vector512<float>.One;
+        Vector<float> p = Vector.Create(1f / 5040);
+        p = Vector.MultiplyAddEstimate(p, r, Vector.Create(1f / 720));
+        p = Vector.MultiplyAddEstimate(p, r, Vector.Create(1f / 120));
+        p = Vector.MultiplyAddEstimate(p, r, Vector.Create(1f / 24));
+        p = Vector.MultiplyAddEstimate(p, r, Vector.Create(1f / 6));
+        p = Vector.MultiplyAddEstimate(p, r, Vector.Create(0.5f));
+        p = Vector.MultiplyAddEstimate(p, r * r, r) + Vector<float>.One;
 
-        Vector512<float> power = ((rounded.AsInt32() << 23) + Vector512<float>.One.AsInt32()).AsSingle();
-        return Vector512.ConditionalSelect(Vector512.LessThan(x, Vector512.Create(-87f)), Vector512<float>.Zero, p * power);
+        Vector<float> power = ((rounded.As<float, int>() << 23) + Vector<float>.One.As<float, int>()).As<int, float>();
+        return Vector.ConditionalSelect(Vector.LessThan(x, Vector.Create(-87f)), Vector<float>.Zero, p * power);
     }
 }
