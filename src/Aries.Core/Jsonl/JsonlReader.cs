@@ -7,6 +7,9 @@ namespace Aries;
 /// <remarks>A byte order mark at the start, lines of white space and a missing last \n are accepted. Memory holds one line at a time.</remarks>
 internal static class JsonlReader
 {
+    /// <summary>The most bytes of a line: a file without line ends is not JSONL, and must not be read into memory whole.</summary>
+    internal const int MaxLineLength = 64 * 1024 * 1024;
+
     private const int InitialBufferSize = 16 * 1024;
 
     private static readonly JsonDocumentOptions DocumentOptions = new() { AllowDuplicateProperties = false };
@@ -40,6 +43,11 @@ internal static class JsonlReader
             if (newline < 0 && !ended)
             {
                 searched = end;
+                if (end - start > MaxLineLength)
+                {
+                    throw new JsonlFormatException(source, lineNumber + 1, $"The line is longer than {MaxLineLength} bytes.");
+                }
+
                 MakeRoom(ref buffer, ref start, ref end, ref searched);
                 int read = await stream.ReadAsync(buffer.AsMemory(end), cancellationToken).ConfigureAwait(false);
                 end += read;
@@ -100,7 +108,7 @@ internal static class JsonlReader
             return;
         }
 
-        byte[] target = start > buffer.Length / 2 ? buffer : new byte[checked(buffer.Length * 2)];
+        byte[] target = start > buffer.Length / 2 ? buffer : new byte[buffer.Length * 2];
         buffer.AsSpan(start, end - start).CopyTo(target);
         (buffer, end, searched, start) = (target, end - start, searched - start, 0);
     }
