@@ -1,0 +1,3 @@
+namespace Aries;
+
+internal sealed record StoredCollection(ChainsReport Chains, PairsReport Pairs);

@@ -1,0 +1,3 @@
+namespace Aries;
+
+internal sealed record StoredTraining(StoredCheckpoint Checkpoint, TrainingReport Report);

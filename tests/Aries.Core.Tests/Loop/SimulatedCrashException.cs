@@ -1,0 +1,3 @@
+namespace Aries.Core.Tests;
+
+internal sealed class SimulatedCrashException(string where) : Exception(where);
