@@ -1,5 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 
 namespace Aries;
 
@@ -21,7 +23,7 @@ public static class AriesBuilderExtensions
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     public static IAriesBuilder UsePolicy(this IAriesBuilder builder, Func<IServiceProvider, IPolicyModel> factory) => Use(builder, factory);
 
-    /// <summary>Chooses the loader of checkpoints, which the training loop loads each round's policy with.</summary>
+    /// <summary>Chooses the loader of checkpoints, which <see cref="AriesLoop"/> loads each round's policy with.</summary>
     /// <param name="builder">The builder.</param>
     /// <param name="factory">Makes the loader.</param>
     /// <returns>The builder.</returns>
@@ -76,6 +78,50 @@ public static class AriesBuilderExtensions
     /// <returns>The builder.</returns>
     /// <exception cref="ArgumentNullException">An argument is null.</exception>
     public static IAriesBuilder UseSelector(this IAriesBuilder builder, Func<IServiceProvider, IPreferencePairSelector> factory) => Use(builder, factory);
+
+    /// <summary>Registers <see cref="AriesLoop"/>, made of the chosen loader, trainer, strategy, selector and scorer, and told to every registered <see cref="IAriesLoopObserver"/>.</summary>
+    /// <param name="builder">The builder.</param>
+    /// <param name="configure">Sets the loop's options; null for the defaults.</param>
+    /// <param name="chooseParts">Changes the loop's parts, for those that the builder does not choose (a true scorer, say); null for none.</param>
+    /// <returns>The builder.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="builder"/> is null.</exception>
+    public static IAriesBuilder AddLoop(
+        this IAriesBuilder builder,
+        Action<AriesLoopOptions>? configure = null,
+        Func<IServiceProvider, AriesLoopParts, AriesLoopParts>? chooseParts = null)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        if (configure is not null)
+        {
+            builder.Services.Configure(configure);
+        }
+
+        builder.Services.RemoveAll<AriesLoop>().AddSingleton(services => CreateLoop(services, chooseParts));
+        return builder;
+    }
+
+    private static AriesLoop CreateLoop(IServiceProvider services, Func<IServiceProvider, AriesLoopParts, AriesLoopParts>? chooseParts)
+    {
+        AriesLoopParts parts = new()
+        {
+            Loader = Chosen<IPolicyModelLoader>(services, nameof(UsePolicyLoader)),
+            Trainer = Chosen<IPolicyTrainer>(services, nameof(UseTrainer)),
+            Strategy = Chosen<IRefinementStrategy>(services, nameof(UseStrategy)),
+            Selector = Chosen<IPreferencePairSelector>(services, nameof(UseSelector)),
+            Scorer = services.GetService<IRewardScorer>(),
+            Observers = [.. services.GetServices<IAriesLoopObserver>()],
+        };
+        return new AriesLoop(
+            chooseParts?.Invoke(services, parts) ?? parts,
+            services.GetRequiredService<IOptions<AriesLoopOptions>>().Value,
+            services.GetService<TimeProvider>(),
+            services.GetService<ILogger<AriesLoop>>());
+    }
+
+    private static TService Chosen<TService>(IServiceProvider services, string method)
+        where TService : class =>
+        services.GetService<TService>()
+        ?? throw new InvalidOperationException($"No {typeof(TService).Name} is chosen. Call {method} on what AddAries returns, or the method of the backend's package.");
 
     private static IAriesBuilder Use<TService>(IAriesBuilder builder, TService instance)
         where TService : class
