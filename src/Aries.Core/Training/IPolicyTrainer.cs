@@ -6,7 +6,7 @@ public interface IPolicyTrainer
 {
     /// <summary>Learns given responses: ARIES, Eq. 4, where the examples are <see cref="SupervisedExample.FromPairs"/> of triples.</summary>
     /// <param name="request">What to learn, from where, to where.</param>
-    /// <param name="progress">Told after each optimiser step, on the training thread; or null.</param>
+    /// <param name="progress">Told after each optimiser step, on the training thread, before the state of that step is saved: a training that goes on tells again of steps, but leaves none out. Or null.</param>
     /// <param name="cancellationToken">Looked at once a micro-batch at least. A cancelled training leaves its state and no output.</param>
     /// <exception cref="ArgumentException">The request is incomplete: no example, say.</exception>
     /// <exception cref="AriesException">The training failed: files, divergence, or the state of another request.</exception>
@@ -16,7 +16,7 @@ public interface IPolicyTrainer
 
     /// <summary>Learns preferences with the trainer's loss.</summary>
     /// <param name="request">What to learn, from where, against which reference, to where.</param>
-    /// <param name="progress">Told after each optimiser step, on the training thread; or null.</param>
+    /// <param name="progress">Told after each optimiser step, on the training thread, before the state of that step is saved: a training that goes on tells again of steps, but leaves none out. Or null.</param>
     /// <param name="cancellationToken">Looked at once a micro-batch at least. A cancelled training leaves its state and no output.</param>
     /// <exception cref="ArgumentException">The request is incomplete: no pair, say.</exception>
     /// <exception cref="AriesException">The training failed: files, divergence, or the state of another request.</exception>
