@@ -5,7 +5,7 @@ namespace Aries.Preferences;
 
 /// <summary>e^x on vectors, a lane's bits depending on that lane alone, with e^0 exactly 1.</summary>
 /// <remarks>
-/// <c>Vector.Exp</c> takes another path for all lanes when one is out of its fast range, so that a value's last bit depends on its neighbours, and its float form gives 1.0000001 at 0.
+/// <c>Vector.Exp</c> takes another path for all lanes when one is out of its fast range, so that a value's last bit depends on its neighbours, and its float form may give 1.0000001 at 0.
 /// x = n·log 2 + r with |r| ≤ (log 2)/2; e^r is its Taylor polynomial; 2^n is written into the exponent. Results below the smallest normal number become 0.
 /// </remarks>
 internal static class VectorExp
