@@ -50,7 +50,8 @@ public sealed class FilteredSelection : IPreferencePairSelector
 
     /// <summary>Returns the name, every setting that changes a pair, and the inner selector's.</summary>
     public override string ToString() => string.Create(
-        CultureInfo.InvariantCulture, $"{nameof(FilteredSelection)} {{ Inner = {_inner}, Options = {_options} }}");
+        CultureInfo.InvariantCulture,
+        $"{nameof(FilteredSelection)} {{ DropEmpty = {_options.DropEmpty}, DropEqual = {_options.DropEqual}, DropTruncated = {_options.DropTruncated}, MinimumMargin = {_options.MinimumMargin}, MinimumDistance = {_options.MinimumDistance}, MaxCharacters = {_options.MaxCharacters}, MaxTokens = {_options.MaxTokens}, Inner = {_inner} }}");
 
     private string? FindReason(PreferencePair pair, RefinementTrace trace)
     {

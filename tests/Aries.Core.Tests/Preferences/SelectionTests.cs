@@ -1,3 +1,4 @@
+using System.Globalization;
 using CsCheck;
 
 namespace Aries.Core.Tests;
@@ -170,6 +171,30 @@ public class SelectionTests
         ];
 
         Assert.Equal(texts.Length, texts.Distinct().Count());
+    }
+
+    // A run's folder holds these texts, and must be the same on every machine.
+    [Fact]
+    public void ToString_CultureWithDecimalComma_IsTheSame()
+    {
+        FilteredSelection selector = new(new RewardModelSelection(new() { MinimumMargin = 0.5, SoftLabelTemperature = 1.5 }), new() { MinimumDistance = 0.25 });
+        string expected = selector.ToString();
+        CultureInfo before = CultureInfo.CurrentCulture;
+        CultureInfo comma = (CultureInfo)CultureInfo.InvariantCulture.Clone();
+        comma.NumberFormat.NumberDecimalSeparator = ",";
+        string actual;
+        try
+        {
+            CultureInfo.CurrentCulture = comma;
+            actual = selector.ToString();
+        }
+        finally
+        {
+            CultureInfo.CurrentCulture = before;
+        }
+
+        Assert.Equal(expected, actual);
+        Assert.Contains("0.25", actual, StringComparison.Ordinal);
     }
 
     private static string? Reason(IPreferencePairSelector selector, params (string Text, double? Score)[] drafts) =>
