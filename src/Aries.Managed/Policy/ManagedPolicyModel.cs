@@ -1,0 +1,281 @@
+using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
+using System.Threading.Channels;
+
+namespace Aries.Managed;
+
+/// <summary>A Llama-family model that runs in managed code on the processor: it generates, and it scores given responses.</summary>
+/// <remarks>
+/// <para>Prompts of a batch that begin alike share the computation of what they share. A response depends on its request alone: not on the batch, the threads or the options of this class.</para>
+/// <para>A request without a seed gets one from the operating system's random numbers.</para>
+/// </remarks>
+/// <threadsafety>Every member may be called concurrently; calls that compute wait for each other. Dispose it when no call runs.</threadsafety>
+public sealed class ManagedPolicyModel : IPolicyModel, ILogProbabilityModel
+{
+    /// <summary>The backend's name in <see cref="PolicyModelMetadata.ProviderName"/>.</summary>
+    public const string ProviderName = "aries.managed";
+
+    private readonly SemaphoreSlim _gate = new(1, 1);
+    private readonly WorkerPool? _ownPool;
+    private readonly PolicyModelMetadata _metadata;
+    private Engines? _engines;
+
+    internal ManagedPolicyModel(LoadedModel model, string modelId, ManagedPolicyOptions options)
+    {
+        _ownPool = options.ThreadCount is { } count ? new WorkerPool(count) : null;
+        LlamaConfig config = model.Config with
+        {
+            ContextLength = Math.Min(model.Config.ContextLength, options.ContextLength ?? int.MaxValue),
+            EndTokenIds = model.Encoder.EndTokenIds,
+        };
+        Transformer transformer = new(config, model.Weights, model.Adapter, _ownPool ?? WorkerPool.Shared);
+        _engines = new Engines(
+            model.Encoder,
+            config.ContextLength,
+            new DecodingEngine(transformer, options.MaxBatchSize, options.PrefillLength),
+            new ResponseScorer(transformer, options.PrefillLength));
+        _metadata = new PolicyModelMetadata
+        {
+            ProviderName = ProviderName,
+            ModelId = modelId,
+            ContextLength = config.ContextLength,
+            UsesChatTemplate = !model.Encoder.Template.IsPlain,
+        };
+    }
+
+    /// <summary>Loads a Hugging Face folder or a llama2.c file.</summary>
+    /// <param name="path">The folder, or the file.</param>
+    /// <param name="options">How it is loaded and run; null for the defaults. Copied.</param>
+    /// <exception cref="ArgumentException"><paramref name="path"/> is null or empty, or an option is outside its range.</exception>
+    /// <exception cref="ModelFormatException">A file is missing or malformed, or the model is of a kind that the engine does not read.</exception>
+    public static ManagedPolicyModel Load(string path, ManagedPolicyOptions? options = null)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(path);
+        options ??= new ManagedPolicyOptions();
+        options.Validate();
+        options = options with { };
+        string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)));
+        return new ManagedPolicyModel(LoadedModel.Load(path, options.AdapterPath, options.ChatTemplate, options.TokenizerPath), name, options);
+    }
+
+    /// <summary>Loads a Hugging Face folder or a llama2.c file on another thread.</summary>
+    /// <param name="path">The folder, or the file.</param>
+    /// <param name="options">How it is loaded and run; null for the defaults. Copied.</param>
+    /// <param name="cancellationToken">Looked at before the load and after it.</param>
+    /// <exception cref="ArgumentException"><paramref name="path"/> is null or empty, or an option is outside its range.</exception>
+    /// <exception cref="ModelFormatException">A file is missing or malformed, or the model is of a kind that the engine does not read.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public static Task<ManagedPolicyModel> LoadAsync(string path, ManagedPolicyOptions? options = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(path);
+        options?.Validate();
+        ManagedPolicyOptions? copy = options is null ? null : options with { };
+        return Task.Run(
+            () =>
+            {
+                ManagedPolicyModel model = Load(path, copy);
+                if (cancellationToken.IsCancellationRequested)
+                {
+                    model.Dispose();
+                    cancellationToken.ThrowIfCancellationRequested();
+                }
+
+                return model;
+            },
+            cancellationToken);
+    }
+
+    /// <inheritdoc />
+    /// <exception cref="NonFiniteLogitsException">The model gave no distribution over a token.</exception>
+    public Task<IReadOnlyList<Response>> GenerateAsync(IReadOnlyList<GenerationRequest> requests, CancellationToken cancellationToken = default)
+    {
+        GenerationRequest[] copy = Copy(requests, nameof(requests));
+        return RunAsync<IReadOnlyList<Response>>(engines => Generate(engines, copy, onText: null, cancellationToken), cancellationToken);
+    }
+
+    /// <inheritdoc />
+    /// <exception cref="ObjectDisposedException">The model is disposed.</exception>
+    /// <exception cref="NonFiniteLogitsException">The model gave no distribution over a token.</exception>
+    public IAsyncEnumerable<ResponseUpdate> GenerateStreamingAsync(GenerationRequest request, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        return StreamAsync(request, cancellationToken);
+    }
+
+    /// <inheritdoc />
+    /// <exception cref="ObjectDisposedException">The model is disposed.</exception>
+    /// <exception cref="NonFiniteLogitsException">The model gave no distribution over a token.</exception>
+    public Task<IReadOnlyList<ResponseLogProbability>> GetLogProbabilitiesAsync(
+        IReadOnlyList<LogProbabilityRequest> requests, CancellationToken cancellationToken = default)
+    {
+        LogProbabilityRequest[] copy = Copy(requests, nameof(requests));
+        return RunAsync<IReadOnlyList<ResponseLogProbability>>(engines => Score(engines, copy, cancellationToken), cancellationToken);
+    }
+
+    /// <inheritdoc />
+    public object? GetService(Type serviceType)
+    {
+        ArgumentNullException.ThrowIfNull(serviceType);
+        return serviceType == typeof(PolicyModelMetadata) ? _metadata : serviceType.IsInstanceOfType(this) ? this : null;
+    }
+
+    /// <summary>Lets the weights and all buffers go. Later calls throw <see cref="ObjectDisposedException"/>.</summary>
+    public void Dispose()
+    {
+        _engines = null;
+        _ownPool?.Dispose();
+    }
+
+    private static T[] Copy<T>(IReadOnlyList<T> requests, string name)
+        where T : class
+    {
+        ArgumentNullException.ThrowIfNull(requests, name);
+        T[] copy = [.. requests];
+        int missing = Array.IndexOf(copy, null);
+        return missing < 0 ? copy : throw new ArgumentException($"Request {missing} of {copy.Length} is null.", name);
+    }
+
+    // Computing takes a processor: it runs on a thread of the pool, one call at a time.
+    private async Task<T> RunAsync<T>(Func<Engines, T> compute, CancellationToken cancellationToken)
+    {
+        ObjectDisposedException.ThrowIf(_engines is null, this);
+        await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            Engines? engines = _engines;
+            ObjectDisposedException.ThrowIf(engines is null, this);
+            return await Task.Run(() => compute(engines), cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    private async IAsyncEnumerable<ResponseUpdate> StreamAsync(GenerationRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        using CancellationTokenSource abandoned = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+
+        // Unbounded: a slow reader must not hold the engine, and a response has an end.
+        Channel<string> texts = Channel.CreateUnbounded<string>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
+        Task<Response[]> generation = RunAsync(
+            engines =>
+            {
+                try
+                {
+                    return Generate(engines, [request], text => texts.Writer.TryWrite(text), abandoned.Token);
+                }
+                finally
+                {
+                    texts.Writer.TryComplete();
+                }
+            },
+            abandoned.Token);
+        _ = generation.ContinueWith(_ => texts.Writer.TryComplete(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+
+        try
+        {
+            await foreach (string text in texts.Reader.ReadAllAsync(CancellationToken.None).ConfigureAwait(false))
+            {
+                // Text that is here already must not let a cancelled stream end as if finished.
+                cancellationToken.ThrowIfCancellationRequested();
+                yield return new ResponseUpdate { Text = text };
+            }
+
+            Response response = (await generation.ConfigureAwait(false))[0];
+            cancellationToken.ThrowIfCancellationRequested();
+            yield return new ResponseUpdate { Text = "", Response = response };
+        }
+        finally
+        {
+            // A reader that breaks off ends the generation, and the engine is free when its loop is left.
+            await abandoned.CancelAsync().ConfigureAwait(false);
+            await generation.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).ConfigureAwait(false);
+        }
+    }
+
+    private static Response[] Generate(Engines engines, GenerationRequest[] requests, Action<string>? onText, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        ResponseAssembly[] assemblies = new ResponseAssembly[requests.Length];
+        DecodingRequest[] decoding = new DecodingRequest[requests.Length];
+        for (int i = 0; i < requests.Length; i++)
+        {
+            GenerationRequest request = requests[i];
+            ResponseAssembly assembly = new(engines.Encoder.CreateDecoder(), request.Options.StopSequences, onText);
+            assemblies[i] = assembly;
+            decoding[i] = new DecodingRequest
+            {
+                Prompt = engines.EncodePrompt(request.Prompt, i),
+                Options = request.Options,
+                Seed = request.Options.Seed ?? BitConverter.ToInt64(RandomNumberGenerator.GetBytes(sizeof(long))),
+                IncludeLogProbabilities = request.IncludeLogProbabilities,
+                OnToken = assembly.Append,
+            };
+        }
+
+        DecodedSequence[] sequences = engines.Decoding.Run(decoding, cancellationToken);
+        Response[] responses = new Response[requests.Length];
+        for (int i = 0; i < requests.Length; i++)
+        {
+            DecodedSequence sequence = sequences[i];
+            bool stopped = assemblies[i].Complete();
+            responses[i] = new Response
+            {
+                Text = assemblies[i].Text,
+                FinishReason = stopped ? FinishReason.Stop : sequence.FinishReason,
+                Usage = new TokenUsage(decoding[i].Prompt.Length, sequence.TokenIds.Count, sequence.CachedPromptTokens),
+                TokenIds = sequence.TokenIds,
+                TokenLogProbabilities = sequence.LogProbabilities,
+                LogProbability = sequence.LogProbabilities?.Sum(value => (double)value),
+            };
+        }
+
+        return responses;
+    }
+
+    private static ResponseLogProbability[] Score(Engines engines, LogProbabilityRequest[] requests, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        (int[] Tokens, int ResponseStart)[] sequences = [.. requests.Select(engines.EncodeResponse)];
+        float[][] values = engines.Scoring.Score(sequences, cancellationToken);
+        return
+        [
+            .. sequences.Zip(values, (sequence, terms) =>
+                new ResponseLogProbability(terms.Sum(value => (double)value), sequence.Tokens[sequence.ResponseStart..], terms)),
+        ];
+    }
+
+    private sealed record Engines(PromptEncoder Encoder, int ContextLength, DecodingEngine Decoding, ResponseScorer Scoring)
+    {
+        public int[] EncodePrompt(Prompt prompt, int index)
+        {
+            if (prompt.IsBlank)
+            {
+                throw new ArgumentException($"The prompt of request {index} has no text. Ask something.", nameof(prompt));
+            }
+
+            int[] tokens = Encoder.EncodePrompt(prompt);
+            return tokens.Length < ContextLength
+                ? tokens
+                : throw new ArgumentException(
+                    $"The prompt of request {index} has {tokens.Length} tokens, but the model's context of {ContextLength} must hold it and at least one token of the response. Shorten the prompt.",
+                    nameof(prompt));
+        }
+
+        public (int[] Tokens, int ResponseStart) EncodeResponse(LogProbabilityRequest request, int index)
+        {
+            EncodedExample example = Encoder.Encode(request.Prompt, request.Response, request.IncludeEndToken);
+            int[] tokens = [.. example.Prompt, .. example.Response];
+            if (example.Response.Length == 0)
+            {
+                throw new ArgumentException($"The response of request {index} has no token to score. Give it some text, or include the end token.", nameof(request));
+            }
+
+            return tokens.Length <= ContextLength
+                ? (tokens, example.Prompt.Length)
+                : throw new ArgumentException(
+                    $"Prompt and response of request {index} have {tokens.Length} tokens, more than the model's context of {ContextLength}. Shorten them.", nameof(request));
+        }
+    }
+}

@@ -1,0 +1,38 @@
+namespace Aries.Managed;
+
+/// <summary>Loads checkpoints into <see cref="ManagedPolicyModel"/>s.</summary>
+/// <threadsafety>Every member may be called concurrently.</threadsafety>
+public sealed class ManagedPolicyModelLoader : IPolicyModelLoader
+{
+    private readonly ManagedPolicyOptions _options;
+
+    /// <summary>Creates a loader.</summary>
+    /// <param name="options">How models are loaded and run; null for the defaults. Copied.</param>
+    /// <exception cref="ArgumentException">An option is outside its range, or <see cref="ManagedPolicyOptions.AdapterPath"/> is set: a checkpoint names its own adapter.</exception>
+    public ManagedPolicyModelLoader(ManagedPolicyOptions? options = null)
+    {
+        options?.Validate();
+        if (options?.AdapterPath is { } adapter)
+        {
+            throw new ArgumentException($"AdapterPath is {adapter}, but each checkpoint names its own adapter. Leave the option null.", nameof(options));
+        }
+
+        _options = options is null ? new ManagedPolicyOptions() : options with { };
+    }
+
+    /// <inheritdoc />
+    /// <exception cref="ArgumentNullException"><paramref name="checkpoint"/> is null.</exception>
+    public async Task<IPolicyModel> LoadAsync(PolicyCheckpoint checkpoint, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(checkpoint);
+        return await ManagedPolicyModel.LoadAsync(checkpoint.ModelPath, _options with { AdapterPath = checkpoint.AdapterPath }, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc />
+    /// <exception cref="ArgumentNullException"><paramref name="checkpoint"/> is null.</exception>
+    public Task<string> GetFingerprintAsync(PolicyCheckpoint checkpoint, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(checkpoint);
+        return Task.Run(() => CheckpointFingerprint.Compute(checkpoint.ModelPath, checkpoint.AdapterPath), cancellationToken);
+    }
+}
