@@ -17,14 +17,15 @@ internal sealed class LoadedModel
     /// <param name="modelPath">A Hugging Face model folder, or a llama2.c checkpoint file with its tokenizer beside it.</param>
     /// <param name="adapterPath">A PEFT adapter folder, or null for none.</param>
     /// <param name="template">The chat template, or null for the one that the folder names.</param>
+    /// <param name="tokenizerPath">The tokenizer's folder, <c>tokenizer.json</c> or llama2.c tokenizer file; null for the one that lies with the model.</param>
     /// <exception cref="ModelFormatException">A file is missing or malformed, or two of them do not belong together.</exception>
-    public static LoadedModel Load(string modelPath, string? adapterPath = null, ChatTemplate? template = null)
+    public static LoadedModel Load(string modelPath, string? adapterPath = null, ChatTemplate? template = null, string? tokenizerPath = null)
     {
         bool isFile = File.Exists(modelPath);
 
         // The small files first: what is wrong with them shows at once.
         LlamaConfig? folderConfig = isFile ? null : LlamaConfigReader.Read(modelPath);
-        ITextTokenizer tokenizer = TokenizerFolder.Load(modelPath);
+        ITextTokenizer tokenizer = tokenizerPath is null ? TokenizerFolder.Load(modelPath) : LoadTokenizer(tokenizerPath);
         ChatTemplate chosen = template is not null
             ? ChatTemplateReader.Check(template, tokenizer, modelPath)
             : isFile ? ChatTemplate.Plain : ChatTemplateReader.Read(modelPath, tokenizer);
@@ -41,6 +42,11 @@ internal sealed class LoadedModel
             Encoder = new PromptEncoder(tokenizer, chosen, config.EndTokenIds),
         };
     }
+
+    private static BytePairTokenizer LoadTokenizer(string path) =>
+        Directory.Exists(path) ? TokenizerJsonReader.Read(path)
+        : Path.GetExtension(path) == ".json" ? TokenizerJsonReader.Read(Path.GetDirectoryName(Path.GetFullPath(path))!)
+        : Llama2cTokenizerReader.Read(path);
 
     private static void CheckVocabulary(LlamaConfig? config, ITextTokenizer tokenizer, string modelPath)
     {
