@@ -9,14 +9,19 @@ internal static class LlamaFolder
         "tokenizer.model", "tokenizer.bin", "chat_template.jinja", "chat_template.json", "LICENSE", "NOTICE",
     ];
 
-    /// <summary>Reads a folder.</summary>
-    /// <param name="folder">The folder.</param>
+    /// <summary>Reads a Hugging Face folder, or a llama2.c checkpoint file.</summary>
+    /// <param name="modelPath">The folder, or the file.</param>
     /// <returns>The configuration, and weights that belong to the caller alone.</returns>
     /// <exception cref="ModelFormatException">A file is missing or malformed, the two disagree, or the model is of another kind.</exception>
-    public static (LlamaConfig Config, LlamaWeights Weights) Load(string folder)
+    public static (LlamaConfig Config, LlamaWeights Weights) Load(string modelPath)
     {
-        LlamaConfig config = LlamaConfigReader.Read(folder);
-        using SafetensorsFolder source = SafetensorsFolder.Open(folder);
+        if (File.Exists(modelPath))
+        {
+            return Llama2cCheckpoint.Load(modelPath);
+        }
+
+        LlamaConfig config = LlamaConfigReader.Read(modelPath);
+        using SafetensorsFolder source = SafetensorsFolder.Open(modelPath);
         CheckTensors(config, source);
         LlamaWeights weights = LlamaWeights.Allocate(config);
         foreach (Parameter parameter in weights.Parameters())
@@ -32,15 +37,18 @@ internal static class LlamaFolder
     /// <param name="folder">The folder to write.</param>
     /// <param name="config">The shape of the model.</param>
     /// <param name="weights">The weights.</param>
-    /// <param name="sourceFolder">
+    /// <param name="sourcePath">
     /// The folder that the model came from, or null: its tokenizer files and its generation configuration are copied, and its <c>config.json</c> too where it says what
-    /// <paramref name="config"/> says, so that keys which the engine does not know survive.
+    /// <paramref name="config"/> says, so that keys which the engine does not know survive. Or the llama2.c file that it came from, whose tokenizer is copied
+    /// and, where every piece of it has a spelling of its own, also written as <c>tokenizer.json</c>.
     /// </param>
     /// <param name="type">How the weights are stored.</param>
     /// <exception cref="IOException">The folder could not be written; nothing of it is left.</exception>
     public static void Save(
-        string folder, LlamaConfig config, LlamaWeights weights, string? sourceFolder = null, WeightType type = WeightType.Float32)
+        string folder, LlamaConfig config, LlamaWeights weights, string? sourcePath = null, WeightType type = WeightType.Float32)
     {
+        string? sourceFolder = File.Exists(sourcePath) ? null : sourcePath;
+        string? tokenizer = File.Exists(sourcePath) ? Llama2cTokenizerFile.Find(sourcePath) : null;
         AtomicOutput.WriteFolder(folder, aside =>
         {
             SafetensorsWriter.Write(
@@ -50,9 +58,14 @@ internal static class LlamaFolder
             {
                 if (sourceFolder is not null && File.Exists(Path.Combine(sourceFolder, name)))
                 {
-                    using FileStream from = File.OpenRead(Path.Combine(sourceFolder, name));
-                    AtomicOutput.WriteFile(Path.Combine(aside, name), from.CopyTo);
+                    Copy(Path.Combine(sourceFolder, name), Path.Combine(aside, name));
                 }
+            }
+
+            if (tokenizer is not null)
+            {
+                Copy(tokenizer, Path.Combine(aside, "tokenizer.bin"));
+                _ = Llama2cTokenizerWriter.Write(tokenizer, aside);
             }
 
             string generation = Path.Combine(aside, "generation_config.json");
@@ -61,6 +74,12 @@ internal static class LlamaFolder
                 AtomicOutput.WriteFile(generation, stream => LlamaConfigWriter.WriteGeneration(stream, config));
             }
         });
+    }
+
+    private static void Copy(string source, string target)
+    {
+        using FileStream stream = File.OpenRead(source);
+        AtomicOutput.WriteFile(target, stream.CopyTo);
     }
 
     private static void WriteConfig(string path, LlamaConfig config, string? sourceFolder, WeightType type)

@@ -12,6 +12,9 @@ internal static class Llama2cTokenizerReader
     private const int SpecialCount = 3;
     private const int ByteCount = 256;
 
+    /// <summary>The first id that is neither a special token nor a byte.</summary>
+    internal const int FirstPiece = SpecialCount + ByteCount;
+
     // Far above the longest piece of any such file; splitting a longer one in all ways would take too long.
     private const int MaximumPieceLength = 512;
 
@@ -72,7 +75,8 @@ internal static class Llama2cTokenizerReader
         };
     }
 
-    private static List<(float Score, byte[] Piece)> ReadPieces(ReadOnlySpan<byte> data, string path)
+    /// <summary>Reads the pieces of a file, in the order of their ids.</summary>
+    internal static List<(float Score, byte[] Piece)> ReadPieces(ReadOnlySpan<byte> data, string path)
     {
         if (data.Length < sizeof(int))
         {

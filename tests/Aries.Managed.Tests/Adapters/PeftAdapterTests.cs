@@ -129,6 +129,27 @@ public class PeftAdapterTests
         Assert.Contains("[4, 8]", exception.Problem, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Load_DamagedConfig_ThrowsOnlyItsOwnException()
+    {
+        using TempFolder folder = new();
+        string copy = folder.CopyOf(Golden);
+        LlamaWeights model = Stories();
+        string path = Path.Combine(copy, "adapter_config.json");
+
+        int refused = Fuzz.Run(
+            File.ReadAllBytes(path),
+            input =>
+            {
+                File.WriteAllBytes(path, input);
+                PeftAdapter.Load(copy, model);
+            },
+            count: 500,
+            allocationLimit: 4_000_000);
+
+        Assert.True(refused > 200, $"Only {refused} inputs were refused.");
+    }
+
     private static LlamaWeights Stories() => LlamaFolder.Load(TestData.Golden("stories260K-hf")).Weights;
 
     private static string Describe(Parameter parameter) => $"{parameter.Name} [{parameter.Rows}, {parameter.Columns}]";

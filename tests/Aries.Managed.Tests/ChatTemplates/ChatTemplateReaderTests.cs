@@ -85,5 +85,25 @@ public class ChatTemplateReaderTests
         Assert.Contains("<|im_end|>", exception.Problem, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Read_DamagedConfig_ThrowsOnlyItsOwnException()
+    {
+        using TempFolder folder = new();
+        string path = folder.At("tokenizer_config.json");
+        byte[] valid = System.Text.Encoding.UTF8.GetBytes(new JsonObject { ["chat_template"] = new JsonArray(new JsonObject { ["name"] = "default", ["template"] = ChatMlJinja }) }.ToJsonString());
+
+        int refused = Fuzz.Run(
+            valid,
+            input =>
+            {
+                File.WriteAllBytes(path, input);
+                ChatTemplateReader.Read(folder.Path, Tokenizer);
+            },
+            count: 2000,
+            allocationLimit: 200_000);
+
+        Assert.True(refused > 200, $"Only {refused} inputs were refused.");
+    }
+
     private static void Write(TempFolder folder, JsonObject json) => File.WriteAllText(folder.At("tokenizer_config.json"), json.ToJsonString());
 }

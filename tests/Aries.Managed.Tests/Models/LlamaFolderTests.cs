@@ -118,6 +118,32 @@ public class LlamaFolderTests
         Assert.All(weights.Embedding.Values.Zip(loaded.Embedding.Values), pair => Assert.Equal(pair.First, pair.Second, Math.Abs(pair.First) / 256));
     }
 
+    // The converted tokenizer is the golden folder's, which was checked against the reference implementation.
+    [Fact]
+    public void Save_FromLlama2c_WritesWhatTheGoldenFolderHolds()
+    {
+        using TempFolder folder = new();
+        string source = TestData.Golden("stories260K", "stories260K.bin");
+        (LlamaConfig config, LlamaWeights weights) = LlamaFolder.Load(source);
+
+        LlamaFolder.Save(folder.At("out"), config, weights, source);
+
+        Assert.Equal(File.ReadAllBytes(Path.Combine(Golden, "model.safetensors")), File.ReadAllBytes(folder.At("out", "model.safetensors")));
+        foreach (string name in (string[])["tokenizer.json", "generation_config.json"])
+        {
+            JsonNode? expected = JsonNode.Parse(File.ReadAllText(Path.Combine(Golden, name)));
+            Assert.True(JsonNode.DeepEquals(expected, JsonNode.Parse(File.ReadAllText(folder.At("out", name)))), name);
+        }
+
+        JsonObject expectedConfig = JsonNode.Parse(File.ReadAllText(Path.Combine(Golden, "config.json")))!.AsObject();
+        JsonObject savedConfig = JsonNode.Parse(File.ReadAllText(folder.At("out", "config.json")))!.AsObject();
+        Assert.All(
+            expectedConfig.Where(pair => pair.Key is not ("eos_token_id" or "pad_token_id" or "initializer_range" or "pretraining_tp" or "rms_norm_eps")),
+            pair => Assert.True(JsonNode.DeepEquals(pair.Value, savedConfig[pair.Key]), pair.Key));
+        LoadedModel loaded = LoadedModel.Load(folder.At("out"));
+        Assert.Equal([1, 403, 407, 261, 378], loaded.Encoder.EncodePrompt("Once upon a time"));
+    }
+
     [Theory]
     [InlineData("hidden_size", "72", "[512, 64]")]
     [InlineData("vocab_size", "513", "[513, 64]")]

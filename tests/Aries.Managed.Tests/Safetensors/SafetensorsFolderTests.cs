@@ -67,6 +67,26 @@ public class SafetensorsFolderTests
         Assert.Contains("safetensors", exception.Fix, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Open_DamagedIndex_ThrowsOnlyItsOwnException()
+    {
+        using TempFolder folder = new();
+        WriteShards(folder);
+        string index = folder.At("model.safetensors.index.json");
+
+        int refused = Fuzz.Run(
+            """{"metadata":{"total_size":12},"weight_map":{"a":"one.safetensors","b":"two.safetensors"}}"""u8.ToArray(),
+            input =>
+            {
+                File.WriteAllBytes(index, input);
+                SafetensorsFolder.Open(folder.Path).Dispose();
+            },
+            count: 2000,
+            allocationLimit: 200_000);
+
+        Assert.True(refused > 500, $"Only {refused} inputs were refused.");
+    }
+
     private static void WriteShards(TempFolder folder)
     {
         SafetensorsWriter.Write(folder.At("one.safetensors"), [new("a", [1], new float[] { 1 })]);
