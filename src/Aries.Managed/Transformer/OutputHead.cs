@@ -29,6 +29,9 @@ internal sealed class OutputHead
         _pool = pool;
     }
 
+    /// <summary>Gets the number of rows that the last items name.</summary>
+    public int RowCount { get; private set; }
+
     /// <summary>Computes the log-probability of each item, in nats.</summary>
     /// <param name="hidden">What <see cref="Transformer.Forward"/> returned. Shape [rows, H].</param>
     /// <param name="items">The items, ordered by row.</param>
@@ -38,7 +41,6 @@ internal sealed class OutputHead
     public double LogProbabilities(Matrix hidden, ReadOnlySpan<ScoredItem> items, Span<double> logProbabilities)
     {
         Plan(items);
-        int distinctRows = 0;
         double entropy = 0;
         foreach (Chunk chunk in _chunks)
         {
@@ -53,11 +55,9 @@ internal sealed class OutputHead
                     logProbabilities[item] = _logits[(row * _weight.Rows) + _items[item].Target] - _logSumExps[chunk.FirstRow + row];
                 }
             }
-
-            distinctRows += chunk.RowCount;
         }
 
-        return distinctRows == 0 ? 0 : entropy / distinctRows;
+        return RowCount == 0 ? 0 : entropy / RowCount;
     }
 
     /// <summary>Back-propagates Σ coefficient·log-probability over the items of the last <see cref="LogProbabilities"/>.</summary>
@@ -147,6 +147,7 @@ internal sealed class OutputHead
             _firstItem[rows] = _itemCount;
         }
 
+        RowCount = rows;
         int chunkRows = Math.Max(SmallestChunk, LogitBudget / _weight.Rows);
         for (int first = 0; first < rows; first += chunkRows)
         {

@@ -39,6 +39,9 @@ internal sealed class SequenceScorer
     /// <summary>Gets the mean entropy of the next token over the rows that predict one, in nats, as of the last <see cref="Score"/>.</summary>
     public double MeanEntropy { get; private set; }
 
+    /// <summary>Gets the number of rows that predict a counted token, as of the last <see cref="Score"/>.</summary>
+    public int ScoredRowCount => _head.RowCount;
+
     public void Clear() => _tree.Clear();
 
     /// <inheritdoc cref="TokenTree.Add"/>

@@ -1,0 +1,145 @@
+using Aries.Preferences;
+
+namespace Aries.Managed;
+
+/// <summary>One optimiser step on given rows: score, loss, backward pass, clip, update. The gradients of the micro-batches add up to those of the whole batch.</summary>
+/// <threadsafety>Not thread-safe.</threadsafety>
+internal sealed class OptimizerStep
+{
+    private readonly IPreferenceLoss _loss;
+    private readonly IReadOnlyList<TrainingRow> _rows;
+    private readonly ReferenceScores? _reference;
+    private readonly int _tokenBudget;
+    private readonly SequenceScorer _scorer;
+    private readonly ModelGradients _gradients;
+    private readonly RowScores _part;
+    private readonly RowScores _whole;
+    private readonly PreferenceMetrics _metrics = new();
+    private double _entropy;
+    private long _entropyRows;
+
+    public OptimizerStep(
+        TrainedModel model,
+        IPreferenceLoss loss,
+        AdamWOptions optimizer,
+        IReadOnlyList<TrainingRow> rows,
+        ReferenceScores? reference,
+        int tokenBudget,
+        bool recompute,
+        WorkerPool pool)
+    {
+        (_loss, _rows, _reference, _tokenBudget) = (loss, rows, reference, tokenBudget);
+        _scorer = new SequenceScorer(model.Config, model.Weights, model.Adapter, pool, recompute);
+        _gradients = model.CreateGradients();
+        Optimizer = new AdamW(model.Trained(), optimizer, pool);
+        bool soft = rows.Any(row => row.ChosenProbability != 1);
+        _part = new RowScores(loss.Sequences, soft);
+        _whole = new RowScores(loss.Sequences, soft);
+    }
+
+    public AdamW Optimizer { get; }
+
+    /// <summary>Gets the tokens of all sequences so far, shared prefixes counted as often as they occur.</summary>
+    public long TokenCount { get; set; }
+
+    /// <summary>Makes one step. When it throws, the weights and the optimiser are as before.</summary>
+    /// <param name="batch">The rows of the step, as indices.</param>
+    /// <param name="learningRate">The learning rate.</param>
+    /// <param name="cancellationToken">Looked at before each micro-batch.</param>
+    /// <returns>The step's metrics under the names of <see cref="PreferenceMetricNames"/>, and <c>learning_rate</c>.</returns>
+    /// <exception cref="TrainingDivergedException">A number was not finite.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public Dictionary<string, double> Run(int[] batch, double learningRate, CancellationToken cancellationToken)
+    {
+        int step = Optimizer.StepCount + 1;
+        _metrics.Reset();
+        _gradients.Clear();
+        (_entropy, _entropyRows) = (0, 0);
+        try
+        {
+            Accumulate(batch, step, cancellationToken);
+        }
+        catch (NotFiniteNumberException exception)
+        {
+            throw new TrainingDivergedException(step, "a hidden state", exception.OffendingNumber, exception);
+        }
+
+        double norm = Optimizer.GradientNorm(_gradients.Parameters);
+        if (!double.IsFinite(norm))
+        {
+            throw new TrainingDivergedException(step, "the gradient's norm", norm);
+        }
+
+        Optimizer.Step(_gradients.Parameters, norm, learningRate);
+        foreach (int row in batch)
+        {
+            TokenCount += _rows[row].TokenCount;
+        }
+
+        (_metrics.GradientNorm, _metrics.TokenCount, _metrics.Entropy) = (norm, TokenCount, _entropyRows == 0 ? null : _entropy / _entropyRows);
+        Dictionary<string, double> result = _metrics.ToDictionary();
+        result["learning_rate"] = learningRate;
+        return result;
+    }
+
+    private void Accumulate(int[] batch, int step, CancellationToken cancellationToken)
+    {
+        int chosenTokens = batch.Sum(row => _rows[row][PairSequence.Chosen].ResponseLength);
+        (int Start, int Count)[] parts = [.. MicroBatches.Split(_rows, batch, _tokenBudget)];
+
+        // KTO's reference point is a mean over the batch: its derivatives need every log-probability first.
+        bool coupled = _loss.Sequences.HasFlag(PairSequences.Mismatched) && parts.Length > 1;
+        if (coupled)
+        {
+            ComputeWhole(batch, parts, step, chosenTokens, cancellationToken);
+        }
+
+        foreach ((int start, int count) in parts)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            _part.Load(_rows, batch.AsSpan(start, count), _reference);
+            _part.Score(_scorer, forBackward: true);
+            _entropy += _scorer.MeanEntropy * _scorer.ScoredRowCount;
+            _entropyRows += _scorer.ScoredRowCount;
+            if (coupled)
+            {
+                _part.TakeGradients(_whole, start);
+            }
+            else
+            {
+                ComputeLoss(_part, step, batch.Length, chosenTokens);
+            }
+
+            _part.Backward(_scorer, _gradients, batch.Length);
+        }
+    }
+
+    private void ComputeWhole(int[] batch, (int Start, int Count)[] parts, int step, int chosenTokens, CancellationToken cancellationToken)
+    {
+        _whole.Load(_rows, batch, _reference);
+        foreach ((int start, int count) in parts)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            _part.Load(_rows, batch.AsSpan(start, count), _reference);
+            _part.Score(_scorer, forBackward: false);
+            _part.PutPolicy(_whole, start);
+        }
+
+        ComputeLoss(_whole, step, batch.Length, chosenTokens);
+    }
+
+    private void ComputeLoss(RowScores scores, int step, int pairCount, int chosenTokens)
+    {
+        PairBatch pairs = scores.Show(pairCount, chosenTokens);
+        _loss.Compute(pairs, scores.Losses, new PairGradients(scores.Gradients));
+        foreach (double value in scores.Losses)
+        {
+            if (!double.IsFinite(value))
+            {
+                throw new TrainingDivergedException(step, "a pair's loss", value);
+            }
+        }
+
+        _metrics.Add(pairs, scores.Losses, _loss);
+    }
+}
