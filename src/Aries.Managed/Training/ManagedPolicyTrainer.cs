@@ -13,9 +13,27 @@ namespace Aries.Managed;
 /// <threadsafety>Every member may be called concurrently; each call loads a model of its own, and the threads of the process are shared.</threadsafety>
 public sealed class ManagedPolicyTrainer : IPolicyTrainer
 {
+    // A metric of the result: sequences whose response was encoded alone, because a merge would have reached over the boundary.
+    private const string MovedBoundaries = "moved_boundaries";
+
     private readonly ManagedTrainerOptions _options;
     private readonly Func<PolicyCheckpoint, LlamaConfig, ISequenceEncoder> _createEncoder;
     private readonly WorkerPool _pool;
+
+    /// <summary>Creates a trainer with the default options.</summary>
+    public ManagedPolicyTrainer()
+        : this(new ManagedTrainerOptions())
+    {
+    }
+
+    /// <summary>Creates a trainer.</summary>
+    /// <param name="options">The options; copied.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="options"/> or a part of it is null.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An option is outside its range.</exception>
+    public ManagedPolicyTrainer(ManagedTrainerOptions options)
+        : this(options, (checkpoint, config) => PromptSequenceEncoder.Load(checkpoint, config, options.ChatTemplate))
+    {
+    }
 
     internal ManagedPolicyTrainer(
         ManagedTrainerOptions options, Func<PolicyCheckpoint, LlamaConfig, ISequenceEncoder> createEncoder, WorkerPool? pool = null)
@@ -76,7 +94,7 @@ public sealed class ManagedPolicyTrainer : IPolicyTrainer
             $"ManagedPolicyTrainer: loss {TrainingIdentity.OfLoss(o.Loss)}, supervised {o.SupervisedNormalization}, LoRA {lora}, learning rate {o.LearningRate.Peak} warm-up {o.LearningRate.WarmUpFraction} from {o.LearningRate.WarmUpStart} then {o.LearningRate.Decay}, ")
             + string.Create(
                 CultureInfo.InvariantCulture,
-                $"AdamW {o.Optimizer.Beta1} {o.Optimizer.Beta2} {o.Optimizer.Epsilon} decay {o.Optimizer.WeightDecay} clip {o.Optimizer.MaxGradientNorm}, epochs {o.EpochCount}, batch {o.BatchSize}, micro-batch {o.MicroBatchTokens?.ToString(CultureInfo.InvariantCulture) ?? "default"}, length {o.MaxLength?.ToString(CultureInfo.InvariantCulture) ?? "context"} {o.Truncation}");
+                $"AdamW {o.Optimizer.Beta1} {o.Optimizer.Beta2} {o.Optimizer.Epsilon} decay {o.Optimizer.WeightDecay} clip {o.Optimizer.MaxGradientNorm}, epochs {o.EpochCount}, batch {o.BatchSize}, micro-batch {o.MicroBatchTokens?.ToString(CultureInfo.InvariantCulture) ?? "default"}, length {o.MaxLength?.ToString(CultureInfo.InvariantCulture) ?? "context"} {o.Truncation}, template {o.ChatTemplate?.Name ?? "the model's"}");
     }
 
     private static void CheckOutput(TrainingRequest request)
@@ -95,7 +113,7 @@ public sealed class ManagedPolicyTrainer : IPolicyTrainer
         List<TrainingRow> rows = encoder.Examples(request.Examples, cancellationToken);
         Dictionary<string, string> identity = Identify(request, "supervised", rows, cancellationToken);
         SupervisedLoss loss = new(_options.SupervisedNormalization);
-        return Train(request, model, loss, rows, null, identity, encoder.DroppedCount, progress, cancellationToken);
+        return Train(request, model, loss, rows, null, identity, encoder, progress, cancellationToken);
     }
 
     private TrainingResult TrainPreferences(PreferenceTrainingRequest request, Action<TrainingProgress>? progress, CancellationToken cancellationToken)
@@ -111,7 +129,7 @@ public sealed class ManagedPolicyTrainer : IPolicyTrainer
             reference = ScoreReference(request, model, rows, identity, cancellationToken);
         }
 
-        return Train(request, model, _options.Loss, rows, reference, identity, encoder.DroppedCount, progress, cancellationToken);
+        return Train(request, model, _options.Loss, rows, reference, identity, encoder, progress, cancellationToken);
     }
 
     private TrainingResult Train(
@@ -121,14 +139,14 @@ public sealed class ManagedPolicyTrainer : IPolicyTrainer
         List<TrainingRow> rows,
         ReferenceScores? reference,
         Dictionary<string, string> identity,
-        int dropped,
+        RowEncoder encoder,
         Action<TrainingProgress>? progress,
         CancellationToken cancellationToken)
     {
         if (rows.Count == 0)
         {
             throw new ArgumentException(
-                $"All {dropped} rows were dropped: after truncation to {MaxLength(model.Config)} tokens no response is left, or chosen and rejected are equal. Raise MaxLength or shorten the prompts.",
+                $"All {encoder.DroppedCount} rows were dropped: after truncation to {MaxLength(model.Config)} tokens no response is left, or chosen and rejected are equal. Raise MaxLength or shorten the prompts.",
                 nameof(request));
         }
 
@@ -136,10 +154,10 @@ public sealed class ManagedPolicyTrainer : IPolicyTrainer
         TrainingState? state = request.StatePath is null ? null : new TrainingState(request.StatePath, identity);
         TrainingRun run = new(model, step, _options, rows.Count, request.Seed, state);
         Dictionary<string, double> metrics = run.Run(progress, cancellationToken);
-        cancellationToken.ThrowIfCancellationRequested();
+        metrics[MovedBoundaries] = encoder.MovedBoundaryCount;
         PolicyCheckpoint checkpoint = Write(request, model);
         state?.Clear();
-        return new TrainingResult(checkpoint, run.StepCount, metrics, dropped);
+        return new TrainingResult(checkpoint, run.StepCount, metrics, encoder.DroppedCount);
     }
 
     private RowEncoder CreateEncoder(TrainingRequest request, LlamaConfig config) =>

@@ -44,6 +44,10 @@ public sealed record ManagedTrainerOptions
     /// <value>The default is <see cref="TruncationRule.KeepStart"/>.</value>
     public TruncationRule Truncation { get; set; }
 
+    /// <summary>Gets or sets the chat template that prompts are written in; the one that generation uses.</summary>
+    /// <value>Null, the default, is the template that the policy's folder names.</value>
+    public ChatTemplate? ChatTemplate { get; set; }
+
     /// <summary>Gets or sets whether the backward pass computes each layer's activations again instead of keeping them: the same numbers, from less memory and a third more time.</summary>
     /// <value>The default is false.</value>
     public bool RecomputeActivations { get; set; }

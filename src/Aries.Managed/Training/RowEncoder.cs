@@ -10,6 +10,9 @@ internal sealed class RowEncoder(ISequenceEncoder encoder, RefinementTemplate te
     /// <summary>Gets the number of pairs or examples that were left out so far.</summary>
     public int DroppedCount { get; private set; }
 
+    /// <summary>Gets how many sequences had a boundary between prompt and response inside a token, so that the response was encoded alone.</summary>
+    public long MovedBoundaryCount => encoder.MovedBoundaryCount;
+
     /// <summary>Encodes pairs.</summary>
     /// <exception cref="ArgumentException">The loss wants mismatched sequences and there is one pair only.</exception>
     public List<TrainingRow> Pairs(IReadOnlyList<PreferencePair> pairs, PairSequences sequences, CancellationToken cancellationToken)

@@ -36,14 +36,15 @@ internal sealed class TrainingRun(
                 Dictionary<string, double> metrics = step.Run(batch, options.LearningRate.At(done, StepCount), cancellationToken);
                 _means.Add(metrics);
                 metrics["epoch"] = (double)(done + 1) / StepsPerEpoch;
+                progress?.Invoke(new TrainingProgress(done + 1, StepCount, metrics));
                 if (state is not null && (done + 1) % options.StateInterval == 0 && done + 1 < StepCount)
                 {
                     Save();
                     saved = done + 1;
                 }
-
-                progress?.Invoke(new TrainingProgress(done + 1, StepCount, metrics));
             }
+
+            cancellationToken.ThrowIfCancellationRequested();
         }
         catch (OperationCanceledException) when (state is not null && step.Optimizer.StepCount > saved)
         {

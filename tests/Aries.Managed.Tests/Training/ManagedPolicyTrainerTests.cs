@@ -63,7 +63,7 @@ public sealed class ManagedPolicyTrainerTests : IDisposable
         await Trainer(Options(lora: true)).TrainPreferencesAsync(Request("out2", reference: "other"), other.Add, Token);
 
         Assert.Equal(0, copy[0].Metrics["rewards/chosen"]);
-        Assert.True(Math.Abs(other[0].Metrics["rewards/chosen"]) > 0.1);
+        Assert.True(Math.Abs(other[0].Metrics["rewards/chosen"]) > 1e-4, $"{other[0].Metrics["rewards/chosen"]}");
     }
 
     // Cancelled after a random step, again and again, in the middle of epochs: the same output files and metrics as without a stop.
@@ -325,6 +325,38 @@ public sealed class ManagedPolicyTrainerTests : IDisposable
         Assert.Contains("65", exception.Message, StringComparison.Ordinal);
     }
 
+    // The public constructor: stories260K with its own tokenizer, a token tree of real text, a checkpoint that the same reader reads.
+    [Fact]
+    public async Task TrainPreferencesAsync_RealModelAndTokenizer_LearnsThePairs()
+    {
+        PolicyCheckpoint stories = new(Aries.TestKit.TestData.Golden("stories260K-hf"));
+        ManagedTrainerOptions options = new() { LearningRate = new LearningRateOptions { Peak = 1e-4 }, BatchSize = 2, EpochCount = 3 };
+        List<TrainingProgress> steps = [];
+
+        TrainingResult result = await new ManagedPolicyTrainer(options).TrainPreferencesAsync(
+            new PreferenceTrainingRequest
+            {
+                Policy = stories,
+                Reference = stories,
+                OutputPath = At("stories"),
+                Template = new RefinementTemplate("{question} {response} Again:"),
+                Pairs =
+                [
+                    new() { Prompt = "Once upon a time", Chosen = ", there was a cat.", Rejected = ", a dog ran." },
+                    new() { Prompt = "Lily saw", Chosen = " a big tree.", Rejected = " nothing." },
+                ],
+            },
+            steps.Add,
+            Token);
+
+        Assert.Equal((0.2 * Math.Log(2)) + (0.8 * 0.5), steps[0].Metrics["loss"], 1e-12);
+        Assert.True(steps[^1].Metrics["rewards/margins"] > 0.01);
+        Assert.True(steps[^1].Metrics["refinement/margins"] > 0.01);
+        Assert.Equal(0, result.DroppedRowCount);
+        Assert.Equal(File.ReadAllBytes(Path.Combine(stories.ModelPath, "tokenizer.json")), File.ReadAllBytes(Path.Combine(result.Checkpoint.ModelPath, "tokenizer.json")));
+        Assert.Equal(3, steps.Count);
+    }
+
     [Fact]
     public void Describe_AnyOptionThatChangesResults_Changes()
     {
@@ -352,6 +384,7 @@ public sealed class ManagedPolicyTrainerTests : IDisposable
             start with { MicroBatchTokens = 9 },
             start with { MaxLength = 9 },
             start with { Truncation = TruncationRule.Drop },
+            start with { ChatTemplate = ChatTemplate.Plain },
         ];
 
         string[] texts = [Trainer(start).Describe(), .. changed.Select(options => Trainer(options).Describe())];
@@ -440,6 +473,8 @@ public sealed class ManagedPolicyTrainerTests : IDisposable
     /// <summary>A token a letter, 1 at the beginning, 2 at the end.</summary>
     private sealed class LetterEncoder : ISequenceEncoder
     {
+        public long MovedBoundaryCount => 0;
+
         public TrainingSequence Encode(Prompt prompt, string response)
         {
             int[] start = [1, .. prompt.SelectMany(turn => turn.Text).Select(Id)];

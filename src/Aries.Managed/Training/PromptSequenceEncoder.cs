@@ -1,0 +1,27 @@
+namespace Aries.Managed;
+
+/// <summary>Encodes by a model's own tokenizer and chat template.</summary>
+internal sealed class PromptSequenceEncoder(PromptEncoder encoder) : ISequenceEncoder
+{
+    public long MovedBoundaryCount => encoder.MovedBoundaryCount;
+
+    /// <summary>Reads the tokenizer and the template of a checkpoint.</summary>
+    /// <param name="checkpoint">The checkpoint.</param>
+    /// <param name="config">Its model's configuration.</param>
+    /// <param name="template">The template to use instead of the checkpoint's own, or null.</param>
+    /// <exception cref="ModelFormatException">The tokenizer or the template is missing, damaged or of an unknown kind.</exception>
+    public static PromptSequenceEncoder Load(PolicyCheckpoint checkpoint, LlamaConfig config, ChatTemplate? template)
+    {
+        ITextTokenizer tokenizer = TokenizerFolder.Load(checkpoint.ModelPath);
+        ChatTemplate chosen = template is null
+            ? ChatTemplateReader.Read(checkpoint.ModelPath, tokenizer)
+            : ChatTemplateReader.Check(template, tokenizer, checkpoint.ModelPath);
+        return new PromptSequenceEncoder(new PromptEncoder(tokenizer, chosen, config.EndTokenIds));
+    }
+
+    public TrainingSequence Encode(Prompt prompt, string response)
+    {
+        EncodedExample example = encoder.Encode(prompt, response);
+        return new TrainingSequence([.. example.Prompt, .. example.Response], example.Prompt.Length);
+    }
+}
