@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.RegularExpressions;
 
 namespace Aries.Managed;
@@ -30,20 +29,8 @@ internal sealed class ReplacePatternNormalizer(Regex pattern, string content) : 
     public override string Apply(string text, bool isContinuation) => pattern.Replace(text, _ => content);
 }
 
-/// <summary>Applies a Unicode normalisation form.</summary>
-/// <remarks>A process that runs with <c>InvariantGlobalization</c> has no Unicode tables for this: there text is taken as it is.</remarks>
-internal sealed class UnicodeNormalizer(NormalizationForm form) : TextNormalizer
+/// <summary>Applies the Unicode form NFC or NFD.</summary>
+internal sealed class CanonicalNormalizer(bool composes) : TextNormalizer
 {
-    public override string Apply(string text, bool isContinuation)
-    {
-        try
-        {
-            return text.Normalize(form);
-        }
-        catch (ArgumentException)
-        {
-            // A lone surrogate, which becomes U+FFFD in UTF-8 anyway.
-            return Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text)).Normalize(form);
-        }
-    }
+    public override string Apply(string text, bool isContinuation) => composes ? CanonicalForm.Compose(text) : CanonicalForm.Decompose(text);
 }

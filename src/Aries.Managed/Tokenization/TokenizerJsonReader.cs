@@ -225,11 +225,9 @@ internal static class TokenizerJsonReader
             {
                 "Prepend" => new PrependNormalizer(step.Required("prepend").Text()),
                 "Replace" => ReadReplace(step),
-                "NFC" => new UnicodeNormalizer(NormalizationForm.FormC),
-                "NFD" => new UnicodeNormalizer(NormalizationForm.FormD),
-                "NFKC" => new UnicodeNormalizer(NormalizationForm.FormKC),
-                "NFKD" => new UnicodeNormalizer(NormalizationForm.FormKD),
-                _ => throw type.Wrong("Sequence, Prepend, Replace, NFC, NFD, NFKC or NFKD", FixUnsupported),
+                "NFC" => new CanonicalNormalizer(composes: true),
+                "NFD" => new CanonicalNormalizer(composes: false),
+                _ => throw type.Wrong("Sequence, Prepend, Replace, NFC or NFD", FixUnsupported),
             });
         }
 
