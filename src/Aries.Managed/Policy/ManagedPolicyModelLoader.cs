@@ -1,3 +1,7 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+
 namespace Aries.Managed;
 
 /// <summary>Loads checkpoints into <see cref="ManagedPolicyModel"/>s.</summary>
@@ -8,13 +12,20 @@ public sealed class ManagedPolicyModelLoader : IPolicyModelLoader
 
     /// <summary>Creates a loader.</summary>
     /// <param name="options">How models are loaded and run; null for the defaults. Copied.</param>
-    /// <exception cref="ArgumentException">An option is outside its range, or <see cref="ManagedPolicyOptions.AdapterPath"/> is set: a checkpoint names its own adapter.</exception>
+    /// <exception cref="ArgumentException">
+    /// An option is outside its range, or <see cref="ManagedPolicyOptions.AdapterPath"/> or <see cref="ManagedPolicyOptions.TokenizerPath"/> is set: a checkpoint brings its own.
+    /// </exception>
     public ManagedPolicyModelLoader(ManagedPolicyOptions? options = null)
     {
         options?.Validate();
         if (options?.AdapterPath is { } adapter)
         {
             throw new ArgumentException($"AdapterPath is {adapter}, but each checkpoint names its own adapter. Leave the option null.", nameof(options));
+        }
+
+        if (options?.TokenizerPath is { } tokenizer)
+        {
+            throw new ArgumentException($"TokenizerPath is {tokenizer}, but each checkpoint holds its own tokenizer. Leave the option null, and copy the file into the folder.", nameof(options));
         }
 
         _options = options is null ? new ManagedPolicyOptions() : options with { };
@@ -33,6 +44,31 @@ public sealed class ManagedPolicyModelLoader : IPolicyModelLoader
     public Task<string> GetFingerprintAsync(PolicyCheckpoint checkpoint, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
-        return Task.Run(() => CheckpointFingerprint.Compute(checkpoint.ModelPath, checkpoint.AdapterPath), cancellationToken);
+        return Task.Run(
+            () =>
+            {
+                string files = CheckpointFingerprint.Compute(checkpoint.ModelPath, checkpoint.AdapterPath, cancellationToken);
+                return _options.ChatTemplate is { } template ? WithTemplate(files, template) : files;
+            },
+            cancellationToken);
+    }
+
+    // A template of the options takes the place of the files' own; its name and its checks change no token.
+    private static string WithTemplate(string files, ChatTemplate template)
+    {
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        Span<byte> length = stackalloc byte[sizeof(int)];
+        foreach (string? text in (string?[])
+        [
+            files, template.Start, template.SystemPlace.ToString(), template.DefaultSystemText, template.SystemStart, template.SystemEnd, template.UserStart, template.UserEnd,
+            template.AssistantStart, template.AssistantEnd, template.ResponseStart, template.ResponseLead, template.TrimsTurns ? "trim" : "", template.EndToken,
+        ])
+        {
+            BinaryPrimitives.WriteInt32LittleEndian(length, text?.Length ?? -1);
+            hash.AppendData(length);
+            hash.AppendData(Encoding.UTF8.GetBytes(text ?? ""));
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 }

@@ -28,6 +28,37 @@ public sealed class ResponseScorerTests
     }
 
     [Fact]
+    public void Score_GoldenAdapter_GivesItsTokensLogProbabilities()
+    {
+        LlamaWeights weights = TestModels.Stories();
+        LoraWeights adapter = TestModels.Adapter(weights, new LoraOptions { Rank = 4, Alpha = 8 }, "lora", "adapter_model.safetensors");
+        JsonElement[] pairs = [.. GoldenSampling.Read("lora", "pairs.json").GetProperty("pairs").EnumerateArray()];
+        JsonElement[] expected = [.. GoldenSampling.Read("lora", "losses.json").GetProperty("policy_token_logps").GetProperty("w").EnumerateArray()];
+        using WorkerPool pool = new(2);
+        ResponseScorer scorer = new(new Transformer(TestModels.StoriesConfig, weights, adapter, pool), passRows: 50);
+
+        float[][] scores = scorer.Score(
+            [
+                .. pairs.Select(pair =>
+                {
+                    int[] prompt = GoldenSampling.Ints(pair.GetProperty("prompt"));
+                    return ((int[])[.. prompt, .. GoldenSampling.Ints(pair.GetProperty("chosen"))], prompt.Length);
+                }),
+            ],
+            TestContext.Current.CancellationToken);
+
+        for (int i = 0; i < expected.Length; i++)
+        {
+            float[] terms = GoldenSampling.Floats(expected[i]);
+            Assert.Equal(terms.Length, scores[i].Length);
+            for (int t = 0; t < terms.Length; t++)
+            {
+                Assert.InRange(scores[i][t], terms[t] - 2e-4f, terms[t] + 2e-4f);
+            }
+        }
+    }
+
+    [Fact]
     public void Score_WhatTheEngineWrote_GivesTheLogProbabilitiesThatItReported()
     {
         LlamaConfig config = TestModels.SmallConfig with { EndTokenIds = [36] };

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using Aries.TestKit;
 using CsCheck;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Aries.Managed.Tests;
 
@@ -194,6 +195,53 @@ public sealed class ManagedPolicyModelTests
         Assert.Equal(512, model.GetService<PolicyModelMetadata>()!.ContextLength);
         Assert.Matches("^[0-9a-f]{64}$", fingerprint);
         Assert.Throws<ArgumentException>(() => new ManagedPolicyModelLoader(new ManagedPolicyOptions { AdapterPath = "x" }));
+    }
+
+    [Fact]
+    public async Task Loader_CheckpointWithAdapter_ScoresByBothAndHasAnotherName()
+    {
+        ManagedPolicyModelLoader loader = new();
+        PolicyCheckpoint plain = new(Folder);
+        PolicyCheckpoint adapted = new(Folder, TestData.Golden("lora"));
+        LogProbabilityRequest request = new("Once upon a time", ", there was a little girl named Lily.");
+        using IPolicyModel plainModel = await loader.LoadAsync(plain, TestContext.Current.CancellationToken);
+        using IPolicyModel adaptedModel = await loader.LoadAsync(adapted, TestContext.Current.CancellationToken);
+
+        ResponseLogProbability plainScore = (await plainModel.GetService<ILogProbabilityModel>()!.GetLogProbabilitiesAsync([request], TestContext.Current.CancellationToken))[0];
+        ResponseLogProbability adaptedScore = (await adaptedModel.GetService<ILogProbabilityModel>()!.GetLogProbabilitiesAsync([request], TestContext.Current.CancellationToken))[0];
+
+        Assert.True(Math.Abs(plainScore.Sum - adaptedScore.Sum) > 0.1, $"{plainScore.Sum} and {adaptedScore.Sum}");
+        Assert.NotEqual(
+            await loader.GetFingerprintAsync(plain, TestContext.Current.CancellationToken), await loader.GetFingerprintAsync(adapted, TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task Loader_OtherTemplate_HasAnotherName()
+    {
+        PolicyCheckpoint checkpoint = new(Folder);
+        ManagedPolicyModelLoader templated = new(new ManagedPolicyOptions { ChatTemplate = new ChatTemplate { Name = "mine", UserStart = "Q: ", UserEnd = "\nA:" } });
+
+        string name = await new ManagedPolicyModelLoader().GetFingerprintAsync(checkpoint, TestContext.Current.CancellationToken);
+        string other = await templated.GetFingerprintAsync(checkpoint, TestContext.Current.CancellationToken);
+
+        Assert.NotEqual(name, other);
+        Assert.Equal(other, await templated.GetFingerprintAsync(checkpoint, TestContext.Current.CancellationToken));
+        using IPolicyModel model = await templated.LoadAsync(checkpoint, TestContext.Current.CancellationToken);
+        Assert.True(model.GetService<PolicyModelMetadata>()!.UsesChatTemplate);
+    }
+
+    [Fact]
+    public void AddManaged_Container_GivesPolicyLoaderAndTrainer()
+    {
+        ServiceCollection services = new();
+        services.AddAries().AddManaged(Folder, options => options.ContextLength = 64);
+
+        using ServiceProvider provider = services.BuildServiceProvider();
+
+        Assert.Equal(64, provider.GetRequiredService<IPolicyModel>().GetService<PolicyModelMetadata>()!.ContextLength);
+        Assert.IsType<ManagedPolicyModelLoader>(provider.GetRequiredService<IPolicyModelLoader>());
+        Assert.IsType<ManagedPolicyTrainer>(provider.GetRequiredService<IPolicyTrainer>());
+        Assert.Throws<ArgumentOutOfRangeException>(() => services.AddAries().AddManaged(Folder, options => options.MaxBatchSize = 0));
     }
 
     private static GenerationRequest Greedy(string prompt, int maxTokens) => new(prompt, new SamplingOptions { Temperature = 0, MaxTokens = maxTokens });
