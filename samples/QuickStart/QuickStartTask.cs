@@ -20,8 +20,8 @@ internal sealed record QuickStartTask
     public required IAnswerExtractor Extractor { get; init; }
 
     /// <summary>The task that the settings ask for: the word problems, or a model and questions of the user's own.</summary>
-    public static QuickStartTask Create(Settings settings) =>
-        settings.ModelPath is { } model ? OwnModel(settings, model) : WordProblems(settings);
+    public static async Task<QuickStartTask> CreateAsync(Settings settings, CancellationToken cancellationToken) =>
+        settings.ModelPath is { } model ? await OwnModelAsync(settings, model, cancellationToken) : WordProblems(settings);
 
     private static QuickStartTask WordProblems(Settings settings)
     {
@@ -41,6 +41,27 @@ internal sealed record QuickStartTask
             Scorer = new WordProblemScorer(all, countWorkings: true),
             TrueScorer = new WordProblemScorer(all, countWorkings: false),
             Extractor = new DelegateAnswerExtractor(WordProblemScorer.ExtractAnswer),
+        };
+    }
+
+    // Questions in GSM8K's format: the first ones are held out, the rounds take the others in order; right is the number that the file gives.
+    private static async Task<QuickStartTask> OwnModelAsync(Settings settings, string model, CancellationToken cancellationToken)
+    {
+        string file = settings.PromptFile ?? throw new ArgumentException("--model needs --prompts, a JSONL file of questions and answers in GSM8K's format.");
+        List<PromptRecord> records = await PromptJsonl.ReadAsync(file, cancellationToken).ToListAsync(cancellationToken);
+        ExactMatchScorer scorer = ExactMatchScorer.ForGsm8k(records);
+        return new QuickStartTask
+        {
+            Base = new PolicyCheckpoint(model),
+            Data = new AriesLoopData
+            {
+                EvaluationPrompts = [.. records.Take(settings.EvaluationPrompts).Select(record => record.Prompt)],
+                Prompts = [.. records.Skip(settings.EvaluationPrompts).Select(record => record.Prompt)],
+            },
+            Template = RefinementTemplate.Default,
+            Scorer = scorer,
+            TrueScorer = scorer,
+            Extractor = Gsm8kAnswerExtractor.Flexible,
         };
     }
 }
