@@ -110,7 +110,7 @@ async Task<PolicyCheckpoint> TrainAsync(string name, IReadOnlyList<SupervisedExa
 async Task<List<PreferencePair>> CollectWrongAnswersAsync(int stage)
 {
     List<PreferencePair> pairs = [];
-    using IPolicyModel model = ManagedPolicyModel.Load(policy.ModelPath);
+    using ManagedPolicyModel model = ManagedPolicyModel.Load(policy.ModelPath);
     while (pairs.Count < RefinementPairs)
     {
         List<WordProblem> fresh = WordProblem.Generate(unchecked((seed * 1000) + (stage * 100) + pairs.Count), 1000, used);
@@ -130,7 +130,7 @@ async Task<List<PreferencePair>> CollectWrongAnswersAsync(int stage)
 
 async Task ReportAsync()
 {
-    using IPolicyModel model = ManagedPolicyModel.Load(policy.ModelPath);
+    using ManagedPolicyModel model = ManagedPolicyModel.Load(policy.ModelPath);
     string line = "development problems, right in percent:";
     foreach (float temperature in new[] { 0f, 0.7f })
     {

@@ -13,11 +13,12 @@ internal sealed record WordProblem(string Question, IReadOnlyList<int> Totals)
     private static readonly string[] Names = ["Tom", "Ana", "Ben", "Mia", "Sam", "Eva", "Max", "Zoe", "Leo", "Ivy"];
     private static readonly string[] Items = ["apples", "books", "coins", "cards", "eggs", "pens", "shells", "stamps"];
     private static readonly string[] Gains = ["buys", "finds", "gets", "wins"];
+    private static readonly string[] OtherWords = ["has", "and", "How", "many", "Better"];
     private static readonly string[] Losses = ["sells", "loses", "gives away", "drops"];
 
     /// <summary>Gets the words of all questions: what the tokenizer has a token for each of.</summary>
     public static IEnumerable<string> Vocabulary =>
-        [.. Names, .. new[] { "has", "and", "How", "many", "Better" }.Concat(Items).Concat(Gains).Concat(Losses.SelectMany(verb => verb.Split(' ')))];
+        [.. Names, .. OtherWords, .. Items, .. Gains, .. Losses.SelectMany(verb => verb.Split(' '))];
 
     /// <summary>Gets the right answer with its workings, as a model writes it.</summary>
     public string Answer => $" {Totals[^1]}: {string.Join(", ", Totals)}";
