@@ -253,12 +253,9 @@ public sealed class ManagedPolicyTrainer : IPolicyTrainer
 
     private static TrainedModel Load(PolicyCheckpoint checkpoint)
     {
-        if (File.Exists(checkpoint.ModelPath))
-        {
-            throw new ModelFormatException(checkpoint.ModelPath, "training reads model folders, and this is a file.", "Convert it to a Hugging Face folder first.");
-        }
-
-        (LlamaConfig config, LlamaWeights weights) = LlamaFolder.Load(checkpoint.ModelPath);
+        (LlamaConfig config, LlamaWeights weights) = File.Exists(checkpoint.ModelPath)
+            ? Llama2cCheckpoint.Load(checkpoint.ModelPath)
+            : LlamaFolder.Load(checkpoint.ModelPath);
         return new TrainedModel(config, weights, checkpoint.AdapterPath is { } path ? PeftAdapter.Load(path, weights) : null);
     }
 

@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace Aries.Managed;
 
 /// <content>The gradients of attention: Dao et al. 2022, <see href="https://arxiv.org/abs/2205.14135"/>, Algorithm 4, over the paths of a token tree.</content>
@@ -113,13 +115,13 @@ internal sealed partial class AttentionWork
     {
         RowKernels.ExpShifted(scores[..seen], logSumExp);
         scores[seen..].Clear();
-        Span<float> weights = scores[..seen];
-        for (int i = 0; i < weights.Length; i++)
-        {
-            gradient[i] = weights[i] * (gradient[i] - mean);
-        }
+        Vector256<float> shift = Vector256.Create(mean);
 
-        gradient[seen..].Clear();
+        // Beyond the last seen key the weights are 0, and so become the gradients.
+        for (int i = 0; i < gradient.Length; i += Lanes.Count)
+        {
+            Lanes.Store(Lanes.Load(scores, i) * (Lanes.Load(gradient, i) - shift), gradient, i);
+        }
     }
 
     // Adds the paths' gradients of one head to those of the rows that lie on them, segment after segment.

@@ -1,5 +1,4 @@
-using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
+using Aries.Preferences;
 
 namespace Aries.Managed;
 
@@ -8,23 +7,32 @@ namespace Aries.Managed;
 internal sealed class OutputHead
 {
     // 32 MB of logits: the rows of a usual micro-batch of a small model are one chunk, whose logits the backward pass finds still there.
-    private const int LogitBudget = 8 << 20;
+    private const int DefaultLogitBudget = 8 << 20;
     private const int SmallestChunk = 16;
 
     private readonly Parameter _weight;
     private readonly WorkerPool _pool;
     private readonly List<Chunk> _chunks = [];
+    private readonly int _logitBudget;
     private ScoredItem[] _items = [];
+    private int[] _targets = [];
+    private int[] _zeros = [];
+    private double[] _values = [];
     private int _itemCount;
-    private int[] _firstItem = [];
+    private int[] _firstItem = [0];
     private double[] _logSumExps = [];
     private double[] _entropies = [];
     private float[] _hidden = [];
     private float[] _hiddenGradient = [];
     private float[] _logits = [];
 
-    public OutputHead(LlamaWeights weights, WorkerPool pool)
+    /// <summary>Creates the head of a model.</summary>
+    /// <param name="weights">The model's weights, read at each call.</param>
+    /// <param name="pool">The threads.</param>
+    /// <param name="logitBudget">How many logits are held at once, at least; it changes no bit of the log-probabilities.</param>
+    public OutputHead(LlamaWeights weights, WorkerPool pool, int logitBudget = DefaultLogitBudget)
     {
+        _logitBudget = logitBudget;
         _weight = weights.Head;
         _pool = pool;
     }
@@ -49,14 +57,10 @@ internal sealed class OutputHead
             for (int row = 0; row < chunk.RowCount; row++)
             {
                 entropy += _entropies[chunk.FirstRow + row];
-                (int first, int end) = ItemsOf(chunk.FirstRow + row);
-                for (int item = first; item < end; item++)
-                {
-                    logProbabilities[item] = _logits[(row * _weight.Rows) + _items[item].Target] - _logSumExps[chunk.FirstRow + row];
-                }
             }
         }
 
+        _values.AsSpan(0, items.Length).CopyTo(logProbabilities);
         return RowCount == 0 ? 0 : entropy / RowCount;
     }
 
@@ -68,6 +72,7 @@ internal sealed class OutputHead
     public void Backward(Matrix hidden, ReadOnlySpan<double> coefficients, Matrix hiddenGradient, Parameter? weightGradient)
     {
         hiddenGradient.Clear();
+        coefficients[.._itemCount].CopyTo(_values);
         int width = _weight.Columns;
         foreach (Chunk chunk in _chunks)
         {
@@ -76,28 +81,7 @@ internal sealed class OutputHead
                 ComputeLogits(hidden, chunk);
             }
 
-            for (int row = 0; row < chunk.RowCount; row++)
-            {
-                (int first, int end) = ItemsOf(chunk.FirstRow + row);
-                double total = 0;
-                for (int item = first; item < end; item++)
-                {
-                    total += coefficients[item];
-                }
-
-                _entropies[chunk.FirstRow + row] = total;
-            }
-
             _pool.Run(chunk.RowCount, (this, chunk), static (state, row) => state.Item1.Differentiate(state.chunk, row));
-            for (int row = 0; row < chunk.RowCount; row++)
-            {
-                (int first, int end) = ItemsOf(chunk.FirstRow + row);
-                for (int item = first; item < end; item++)
-                {
-                    _logits[(row * _weight.Rows) + _items[item].Target] += (float)coefficients[item];
-                }
-            }
-
             Matrix logitGradient = new(_logits, chunk.RowCount, _weight.Rows);
             Matrix rows = new(_hidden, chunk.RowCount, width);
             Matrix rowGradient = new(Buffers.Ensure(ref _hiddenGradient, chunk.RowCount * width), chunk.RowCount, width);
@@ -121,6 +105,9 @@ internal sealed class OutputHead
         {
             int length = items.Length + (items.Length / 8);
             _items = new ScoredItem[length];
+            _targets = new int[length];
+            _zeros = new int[length];
+            _values = new double[length];
             _firstItem = new int[length + 1];
             _logSumExps = new double[length];
             _entropies = new double[length];
@@ -131,6 +118,7 @@ internal sealed class OutputHead
         int rows = 0;
         for (int item = 0; item < items.Length; item++)
         {
+            _targets[item] = items[item].Target;
             if (item > 0 && items[item].Row < items[item - 1].Row)
             {
                 throw new ArgumentException($"Item {item} has row {items[item].Row}, before the row of the item before it; order the items by row.", nameof(items));
@@ -142,13 +130,9 @@ internal sealed class OutputHead
             }
         }
 
-        if (_firstItem.Length > rows)
-        {
-            _firstItem[rows] = _itemCount;
-        }
-
+        _firstItem[rows] = _itemCount;
         RowCount = rows;
-        int chunkRows = Math.Max(SmallestChunk, LogitBudget / _weight.Rows);
+        int chunkRows = Math.Max(SmallestChunk, _logitBudget / _weight.Rows);
         for (int first = 0; first < rows; first += chunkRows)
         {
             _chunks.Add(new Chunk(first, Math.Min(chunkRows, rows - first)));
@@ -176,77 +160,34 @@ internal sealed class OutputHead
         MatrixProduct.TimesTransposed(rows, _weight, logits, accumulate: false, _pool);
     }
 
-    // log Σ exp(x) and the entropy log Z − Σ p·x of one row.
     private void Reduce(Chunk chunk, int row)
     {
-        ReadOnlySpan<float> logits = _logits.AsSpan(row * _weight.Rows, _weight.Rows);
-        ref float first = ref MemoryMarshal.GetReference(logits);
-        Vector512<float> highest = Vector512.Create(float.NegativeInfinity);
-        int whole = logits.Length & ~15;
-        for (nuint i = 0; i < (nuint)whole; i += 16)
+        int index = chunk.FirstRow + row;
+        try
         {
-            highest = Vector512.Max(highest, Vector512.LoadUnsafe(ref first, i));
+            LogSoftmaxKernel.LogSumExps(Logits(row), _weight.Rows, _logSumExps.AsSpan(index, 1), _entropies.AsSpan(index, 1));
+        }
+        catch (ArgumentException exception)
+        {
+            throw new NotFiniteNumberException($"The logits are not finite: {exception.Message}", RowKernels.Max(Logits(row)), exception);
         }
 
-        float maximum = float.NegativeInfinity;
-        for (int lane = 0; lane < 16; lane++)
+        (int first, int end) = ItemsOf(index);
+        for (int item = first; item < end; item++)
         {
-            maximum = MathF.Max(maximum, highest[lane]);
+            _values[item] = Logits(row)[_targets[item]] - _logSumExps[index];
         }
-
-        foreach (float logit in logits[whole..])
-        {
-            maximum = MathF.Max(maximum, logit);
-        }
-
-        // Sixteen float64 sums: a vocabulary of 150 000 float32 terms would lose digits in one float32 sum.
-        Vector512<float> shift = Vector512.Create(maximum);
-        Vector512<double> sum = Vector512<double>.Zero;
-        Vector512<double> weighted = Vector512<double>.Zero;
-        for (nuint i = 0; i < (nuint)whole; i += 16)
-        {
-            Vector512<float> x = Vector512.LoadUnsafe(ref first, i) - shift;
-            Vector512<float> weight = Vector512.Exp(x);
-            (Vector512<double> low, Vector512<double> high) = Vector512.Widen(weight);
-            sum += low + high;
-            (low, high) = Vector512.Widen(weight * x);
-            weighted += low + high;
-        }
-
-        double total = Vector512.Sum(sum);
-        double mean = Vector512.Sum(weighted);
-        foreach (float logit in logits[whole..])
-        {
-            double weight = Math.Exp((double)logit - maximum);
-            total += weight;
-            mean += weight * ((double)logit - maximum);
-        }
-
-        double logTotal = Math.Log(total);
-        _logSumExps[chunk.FirstRow + row] = maximum + logTotal;
-        _entropies[chunk.FirstRow + row] = logTotal - (mean / total);
     }
 
-    // In place: logits -> −total·softmax.
     private void Differentiate(Chunk chunk, int row)
     {
-        Span<float> logits = _logits.AsSpan(row * _weight.Rows, _weight.Rows);
-        float total = (float)_entropies[chunk.FirstRow + row];
-        float logSumExp = (float)_logSumExps[chunk.FirstRow + row];
-        ref float first = ref MemoryMarshal.GetReference(logits);
-        Vector512<float> shift = Vector512.Create(logSumExp);
-        Vector512<float> scale = Vector512.Create(-total);
-        int whole = logits.Length & ~15;
-        for (nuint i = 0; i < (nuint)whole; i += 16)
-        {
-            (scale * Vector512.Exp(Vector512.LoadUnsafe(ref first, i) - shift)).StoreUnsafe(ref first, i);
-        }
-
-        for (int i = whole; i < logits.Length; i++)
-        {
-            logits[i] = -total * MathF.Exp(logits[i] - logSumExp);
-        }
+        (int first, int end) = ItemsOf(chunk.FirstRow + row);
+        int count = end - first;
+        LogSoftmaxKernel.Gradient(
+            Logits(row), _weight.Rows, _logSumExps.AsSpan(chunk.FirstRow + row, 1), _zeros.AsSpan(0, count), _targets.AsSpan(first, count), _values.AsSpan(first, count));
     }
+
+    private Span<float> Logits(int row) => _logits.AsSpan(row * _weight.Rows, _weight.Rows);
 
     private readonly record struct Chunk(int FirstRow, int RowCount);
 }
