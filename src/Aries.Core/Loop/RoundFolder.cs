@@ -26,7 +26,7 @@ internal sealed class RoundFolder(RunFolder run, string path, int round)
 
     public TrainingFolder Training => new(this, In("checkpoint"), In("training-state"), "training.json");
 
-    public TrainingFolder WarmUp => new(this, In("warm-up"), In("warm-up-state"), "warm-up.json");
+    public TrainingFolder WarmUp => new(this, In("warm-up-checkpoint"), In("warm-up-state"), "warm-up.json");
 
     public RunFolder Run => run;
 

@@ -11,6 +11,7 @@ internal sealed class TrainingFolder(RoundFolder round, string outputPath, strin
     public (PolicyCheckpoint Checkpoint, TrainingReport Report)? ReadOrPrepare()
     {
         StoredTraining? stored = round.Read(commitName, RunJsonContext.Default.StoredTraining);
+        DeleteAside();
         if (stored is null)
         {
             round.Run.Files.DeleteDirectory(outputPath);
@@ -25,5 +26,15 @@ internal sealed class TrainingFolder(RoundFolder round, string outputPath, strin
     {
         round.Commit(commitName, new StoredTraining(StoredCheckpoint.Of(checkpoint, round.Run), report), RunJsonContext.Default.StoredTraining);
         round.Run.Files.DeleteDirectory(statePath);
+    }
+
+    // A trainer that was killed may have left its output half-written under a name of its own beside it.
+    private void DeleteAside()
+    {
+        // Not a search pattern: "checkpoint.*" finds "checkpoint" too.
+        foreach (string folder in Directory.GetDirectories(Path.GetDirectoryName(outputPath)!).Where(folder => folder.StartsWith(outputPath + ".", StringComparison.Ordinal)))
+        {
+            round.Run.Files.DeleteDirectory(folder);
+        }
     }
 }

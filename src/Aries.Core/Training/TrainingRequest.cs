@@ -7,7 +7,7 @@ public abstract record TrainingRequest
     /// <summary>Gets the weights to start from; never written to.</summary>
     public required PolicyCheckpoint Policy { get; init; }
 
-    /// <summary>Gets the folder that the trained checkpoint is written to: it appears whole or not at all. It must not exist yet.</summary>
+    /// <summary>Gets the folder that the trained checkpoint is written to: it appears whole or not at all. It must not exist yet. What is written aside meanwhile has this path, a dot and more as its name, so that whoever asked can remove what a killed process left.</summary>
     public required string OutputPath { get; init; }
 
     /// <summary>Gets the template z of refinement sequences.</summary>

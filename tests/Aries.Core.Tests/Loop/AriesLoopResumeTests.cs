@@ -124,6 +124,21 @@ public sealed class AriesLoopResumeTests : IDisposable
         Assert.False(Directory.Exists(Path.Combine(_loop.Folder(), "round-01", "training-state")));
     }
 
+    [Theory]
+    [InlineData("round-01/checkpoint.tmp-7-1")]
+    [InlineData("round-00/warm-up-checkpoint.partial")]
+    public async Task RunAsync_OutputLeftAsideByAKilledTrainer_IsRemoved(string aside)
+    {
+        await _loop.RunAsync("unbroken");
+        await StopInCollectionAsync();
+        Directory.CreateDirectory(Path.Combine(_loop.Folder(), aside));
+        File.WriteAllText(Path.Combine(_loop.Folder(), aside, "weights.txt"), "4");
+
+        await _loop.RunAsync();
+
+        Assert.Equal(_loop.Snapshot("unbroken"), _loop.Snapshot());
+    }
+
     [Fact]
     public async Task RunAsync_EngineThatDependsOnTheBatch_IsGivenTheSameBatches()
     {

@@ -18,7 +18,7 @@ public sealed class AriesLoopTests : IDisposable
         string[] policies = [.. _loop.Trainer.Requests.Select(request => request.Policy.ModelPath)];
         string[] outputs = [.. _loop.Trainer.Requests.Select(request => request.OutputPath)];
         Assert.Equal(
-            [Path.Combine(run, "round-00", "warm-up"), Path.Combine(run, "round-00", "checkpoint"), Path.Combine(run, "round-01", "checkpoint"), Path.Combine(run, "round-02", "checkpoint")],
+            [Path.Combine(run, "round-00", "warm-up-checkpoint"), Path.Combine(run, "round-00", "checkpoint"), Path.Combine(run, "round-01", "checkpoint"), Path.Combine(run, "round-02", "checkpoint")],
             outputs);
         Assert.Equal([_loop.Base.ModelPath, outputs[0], outputs[1], outputs[2]], policies);
         Assert.IsType<SupervisedTrainingRequest>(_loop.Trainer.Requests[0]);
@@ -38,7 +38,7 @@ public sealed class AriesLoopTests : IDisposable
 
         // The offline training's reference is the warmed-up policy, whichever the rounds' is.
         Assert.Equal(
-            [Path.Combine(_loop.Folder(), offline, "warm-up"), Path.Combine(_loop.Folder(), first, "checkpoint"), Path.Combine(_loop.Folder(), second, "checkpoint")],
+            [Path.Combine(_loop.Folder(), offline, "warm-up-checkpoint"), Path.Combine(_loop.Folder(), first, "checkpoint"), Path.Combine(_loop.Folder(), second, "checkpoint")],
             _loop.Trainer.Requests.OfType<PreferenceTrainingRequest>().Select(request => request.Reference.ModelPath));
     }
 

@@ -73,6 +73,8 @@ internal static class LoopProcess
     private static Task<AriesRunResult> RunAsync(string kind, string root, IAriesLoopObserver observer) => kind switch
     {
         ToyLoop.Kind => ToyLoop.RunAsync(root, observer),
+        LlamaLoop.FullKind => LlamaLoop.RunAsync(root, lora: false, observer),
+        LlamaLoop.LoraKind => LlamaLoop.RunAsync(root, lora: true, observer),
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "No such loop."),
     };
 
