@@ -13,9 +13,9 @@ internal sealed class PromptSequenceEncoder(PromptEncoder encoder) : ISequenceEn
     public static PromptSequenceEncoder Load(PolicyCheckpoint checkpoint, LlamaConfig config, ChatTemplate? template)
     {
         ITextTokenizer tokenizer = TokenizerFolder.Load(checkpoint.ModelPath);
-        ChatTemplate chosen = template is null
-            ? ChatTemplateReader.Read(checkpoint.ModelPath, tokenizer)
-            : ChatTemplateReader.Check(template, tokenizer, checkpoint.ModelPath);
+        ChatTemplate chosen = template is not null
+            ? ChatTemplateReader.Check(template, tokenizer, checkpoint.ModelPath)
+            : File.Exists(checkpoint.ModelPath) ? ChatTemplate.Plain : ChatTemplateReader.Read(checkpoint.ModelPath, tokenizer);
         return new PromptSequenceEncoder(new PromptEncoder(tokenizer, chosen, config.EndTokenIds));
     }
 
