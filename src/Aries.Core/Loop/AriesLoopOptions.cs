@@ -40,7 +40,7 @@ public sealed record AriesLoopOptions
     /// <value>Finite. The default is 1: what an exact match scores.</value>
     public double CorrectAt { get; set; } = 1;
 
-    /// <summary>Gets or sets the form of the runs' pair files.</summary>
+    /// <summary>Gets or sets the form of the run's pair files.</summary>
     /// <value>Null takes the chat form when a prompt has several turns, and else the plain form. The default is null.</value>
     public PreferenceJsonlForm? PairForm { get; set; }
 

@@ -1,6 +1,6 @@
 namespace Aries;
 
-/// <summary>All chains of a batch failed in the same way: the engine is at fault, not a prompt. The batch was not stored.</summary>
+/// <summary>All chains of a batch of two or more failed in the same way: the engine is at fault, not a prompt. The batch was not stored.</summary>
 /// <remarks>Single chains that fail do not end a run: reports count them.</remarks>
 /// <threadsafety>Immutable.</threadsafety>
 public sealed class ChainsFailedException : AriesException

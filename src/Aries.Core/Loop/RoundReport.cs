@@ -16,7 +16,7 @@ public sealed record RoundReport
     /// <summary>Gets the pairs; null in round 0.</summary>
     public PairsReport? Pairs { get; init; }
 
-    /// <summary>Gets the supervised warm-up; null but in round 0, and there without warm-up.</summary>
+    /// <summary>Gets the supervised warm-up; null without one, and in every round but 0.</summary>
     public TrainingReport? WarmUp { get; init; }
 
     /// <summary>Gets the preference training: the offline one in round 0, else on the round's pairs; null in round 0 without offline training.</summary>

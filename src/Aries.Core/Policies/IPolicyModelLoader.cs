@@ -16,6 +16,7 @@ public interface IPolicyModelLoader
     /// <param name="checkpoint">The weights.</param>
     /// <param name="cancellationToken">Cancels the reading.</param>
     /// <returns>A hash in hexadecimal; it does not depend on where the files lie.</returns>
-    /// <exception cref="AriesException">The files are missing.</exception>
+    /// <exception cref="AriesException">The files are missing or malformed.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     Task<string> GetFingerprintAsync(PolicyCheckpoint checkpoint, CancellationToken cancellationToken = default);
 }

@@ -20,7 +20,7 @@ public sealed record PolicyCheckpoint
         (ModelPath, AdapterPath) = (modelPath, adapterPath);
     }
 
-    /// <summary>Gets the model folder.</summary>
+    /// <summary>Gets the model folder, or file.</summary>
     public string ModelPath { get; }
 
     /// <summary>Gets the adapter folder, or null for none.</summary>

@@ -9,7 +9,7 @@ public static class PairDropReasons
     /// <summary>Fewer than two drafts have a score.</summary>
     public const string NotScored = "not-scored";
 
-    /// <summary>The scores differ by less than the least margin.</summary>
+    /// <summary>The scores are equal, or differ by less than the least margin.</summary>
     public const string Margin = "margin";
 
     /// <summary>Both texts are equal.</summary>

@@ -2,7 +2,7 @@ namespace Aries;
 
 /// <summary>Reward Model Scoring: the best-scored draft of a chain against its worst.</summary>
 /// <remarks>
-/// ARIES, <see href="https://arxiv.org/abs/2502.05605"/>, its first filter. Among equal scores the latest draft is chosen and the earliest rejected.
+/// ARIES, <see href="https://arxiv.org/abs/2502.05605"/>, its first filter; best against worst is this project's reading of it. Among equal scores the latest draft is chosen and the earliest rejected.
 /// Drafts without a score do not take part. Equal texts and equal scores give no pair.
 /// </remarks>
 /// <threadsafety>Immutable; every member may be called concurrently.</threadsafety>

@@ -2,7 +2,7 @@ namespace Aries;
 
 /// <summary>Rule-Based Selection: the last draft of a chain is chosen, the first rejected, whatever a scorer would say.</summary>
 /// <remarks>
-/// ARIES, <see href="https://arxiv.org/abs/2502.05605"/>, its second filter. It claims that every chain improved its answer: measure the accuracy of its pairs
+/// ARIES, <see href="https://arxiv.org/abs/2502.05605"/>, its second filter; last against first is this project's reading of it. It claims that every chain improved its answer: measure the accuracy of its pairs
 /// against a true reward where there is one. Equal texts give no pair.
 /// </remarks>
 /// <threadsafety>Immutable; every member may be called concurrently.</threadsafety>

@@ -55,10 +55,12 @@ public sealed class Prompt : IReadOnlyList<PromptTurn>, IEquatable<Prompt>
 
     /// <summary>Makes a prompt of one user turn.</summary>
     /// <param name="text">What the user says.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="text"/> is null.</exception>
     public static implicit operator Prompt(string text) => new(text);
 
     /// <summary>Makes a prompt of one user turn.</summary>
     /// <param name="text">What the user says.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="text"/> is null.</exception>
     public static Prompt FromString(string text) => new(text);
 
     /// <summary>Compares the turns of two prompts.</summary>
@@ -73,6 +75,7 @@ public sealed class Prompt : IReadOnlyList<PromptTurn>, IEquatable<Prompt>
 
     /// <summary>Returns a prompt with the same earlier turns whose last turn says something else.</summary>
     /// <param name="question">The new text of the last turn.</param>
+    /// <exception cref="ArgumentNullException"><paramref name="question"/> is null.</exception>
     public Prompt WithQuestion(string question) => new([.. _turns[..^1], new PromptTurn(PromptRole.User, question)]);
 
     /// <inheritdoc />

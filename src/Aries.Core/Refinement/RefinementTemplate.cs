@@ -24,7 +24,7 @@ public sealed record RefinementTemplate
 
     /// <summary>Creates a template.</summary>
     /// <param name="text">The text with both slots.</param>
-    /// <exception cref="ArgumentException"><paramref name="text"/> lacks a slot or holds one twice.</exception>
+    /// <exception cref="ArgumentException"><paramref name="text"/> is null, lacks a slot or holds one twice.</exception>
     public RefinementTemplate(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -33,7 +33,7 @@ public sealed record RefinementTemplate
         _response = FindSlot(text, ResponseSlot);
     }
 
-    /// <summary>Gets the template of the paper's structure in this project's words.</summary>
+    /// <summary>Gets the default template: the parts that the paper's template is known to have, in this project's words.</summary>
     public static RefinementTemplate Default { get; } = new(
         """
         Below are a QUESTION and an EXAMPLE RESPONSE to it. Write a more helpful RESPONSE to the question: clearer, more accurate and better reasoned, step by step, without anything irrelevant.

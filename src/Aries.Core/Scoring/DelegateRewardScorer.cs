@@ -9,7 +9,7 @@ public sealed class DelegateRewardScorer : IRewardScorer
 
     /// <summary>Creates a scorer of a rule: one number for each prompt and response.</summary>
     /// <param name="score">Returns the score of a response to a prompt; higher is better. A score that is NaN or infinite is a <see cref="ScoringException"/>.</param>
-    /// <param name="name">What reports and errors call it.</param>
+    /// <param name="name">What reports and errors call it, and what a run knows it by when it goes on: put the settings of the function into it.</param>
     /// <exception cref="ArgumentException">An argument is null or empty.</exception>
     public DelegateRewardScorer(Func<Prompt, string, double> score, string name = nameof(DelegateRewardScorer))
         : this(name)
@@ -20,7 +20,7 @@ public sealed class DelegateRewardScorer : IRewardScorer
 
     /// <summary>Creates a scorer of a function over batches, such as a call of a service.</summary>
     /// <param name="score">Returns one score a request, in order.</param>
-    /// <param name="name">What reports and errors call it.</param>
+    /// <param name="name">What reports and errors call it, and what a run knows it by when it goes on: put the settings of the function into it.</param>
     /// <exception cref="ArgumentException">An argument is null or empty.</exception>
     public DelegateRewardScorer(
         Func<IReadOnlyList<ScoringRequest>, CancellationToken, Task<IReadOnlyList<RewardScore>>> score, string name = nameof(DelegateRewardScorer))

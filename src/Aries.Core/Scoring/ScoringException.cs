@@ -14,10 +14,10 @@ public sealed class ScoringException : AriesException
     /// <summary>Gets the scorer, as its <see cref="object.ToString"/> names it.</summary>
     public string Scorer { get; }
 
-    /// <summary>Gets what was needed, such as the number of scores; null where it is not a count.</summary>
+    /// <summary>Gets the number of responses, and so of scores that were needed; null where a score is no finite number.</summary>
     public int? ExpectedCount { get; private init; }
 
-    /// <summary>Gets the number of scores that came; null where the number is right.</summary>
+    /// <summary>Gets the number of scores that came; null where a score is no finite number.</summary>
     public int? ActualCount { get; private init; }
 
     /// <summary>Gets the score that is no finite number; null where the number of scores is wrong.</summary>

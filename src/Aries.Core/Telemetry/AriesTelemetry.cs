@@ -6,7 +6,10 @@ namespace Aries;
 /// <summary>The traces and metrics that Aries emits: an <see cref="ActivitySource"/> and a <see cref="Meter"/>, both named <see cref="SourceName"/>.</summary>
 /// <remarks>
 /// <para>Nothing is measured or allocated while nobody listens. Texts of prompts and responses are never emitted.</para>
-/// <para>Activities: <c>aries.run</c>, <c>aries.round</c>, <c>aries.collect</c>, <c>aries.train</c>, <c>aries.evaluate</c>, <c>aries.chain</c>.</para>
+/// <para>
+/// Activities: <c>aries.run</c>; within it <c>aries.collect</c>, <c>aries.train</c> and <c>aries.evaluate</c>, each with the tag <c>aries.round</c>;
+/// and <c>aries.chain</c> with the tag <c>aries.chain.id</c>, in a run or alone.
+/// </para>
 /// <list type="table">
 /// <listheader><term>instrument</term><description>kind, unit, tags</description></listheader>
 /// <item><term>aries.rounds</term><description>counter of committed rounds of a loop, {round}</description></item>

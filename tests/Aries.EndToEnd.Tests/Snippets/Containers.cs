@@ -1,4 +1,3 @@
-using Aries.Managed;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Aries.EndToEnd.Tests.Snippets;
@@ -32,12 +31,11 @@ internal static class Containers
     }
     #endregion
 
-    public static IServiceCollection AddTraining(IServiceCollection services, IRewardScorer scorer, IRewardScorer verifier)
+    public static IServiceCollection AddTraining(IServiceCollection services, string modelFolder, IRewardScorer scorer, IRewardScorer verifier)
     {
         #region add-loop
         services.AddAries()
-            .UsePolicyLoader(_ => new ManagedPolicyModelLoader())
-            .UseTrainer(_ => new ManagedPolicyTrainer(new ManagedTrainerOptions { LearningRate = new LearningRateOptions { Peak = 1e-4 } }))
+            .AddManaged(modelFolder, configureTrainer: options => options.LearningRate.Peak = 1e-4)
             .UseSelector(new RewardModelSelection())
             .UseScorer(scorer)
             .AddLoop(options => options.RoundCount = 2, (_, parts) => parts with { TrueScorer = verifier });

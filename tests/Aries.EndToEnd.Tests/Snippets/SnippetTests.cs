@@ -158,7 +158,7 @@ public sealed class SnippetTests : IDisposable
     [Fact]
     public async Task Containers_AddLoop_MakesTheLoopWithItsOptions()
     {
-        using ServiceProvider provider = Containers.AddTraining(new ServiceCollection(), Longer(), new ScriptedScorer(_ => 0.5)).BuildServiceProvider();
+        using ServiceProvider provider = Containers.AddTraining(new ServiceCollection(), ModelFolder, Longer(), new ScriptedScorer(_ => 0.5)).BuildServiceProvider();
         AriesLoopData data = new() { EvaluationPrompts = ["Tell a story."] };
         AriesLoop loop = provider.GetRequiredService<AriesLoop>();
 
