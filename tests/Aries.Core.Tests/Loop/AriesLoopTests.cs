@@ -297,6 +297,36 @@ public sealed class AriesLoopTests : IDisposable
     }
 
     [Fact]
+    public async Task RunAsync_OneChainFails_GoesOnAndCountsIt()
+    {
+        AriesRunResult result = await _loop.RunAsync(prepare: () => _loop.Loader.Rewrite = (request, response) =>
+            request.Prompt.Question == "learn 2?" ? Response.Failed(new IOException("connection reset")) : response);
+
+        Assert.Equal((5, 1), (result.Rounds[1].Collection!.ChainCount, result.Rounds[1].Collection!.FailedCount));
+        Assert.Equal(0, result.Rounds[2].Collection!.FailedCount);
+        Assert.Contains("connection reset", _loop.Lines("round-01", "traces.jsonl")[1], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task RunAsync_EngineFails_StopsAndGoesOnOnceItWorks()
+    {
+        await _loop.RunAsync("unbroken");
+        ChainsFailedException exception = await Assert.ThrowsAsync<ChainsFailedException>(() => _loop.RunAsync(prepare: () => _loop.Loader.OnBatch = requests =>
+        {
+            if (requests.Any(request => request.Prompt.Question == "learn 3?"))
+            {
+                throw new IOException("out of memory");
+            }
+        }));
+        Assert.Equal((1, LoopStage.Collection, 2), (exception.Round, exception.Stage, exception.ChainCount));
+        Assert.Contains("out of memory", exception.Message, StringComparison.Ordinal);
+
+        await _loop.RunAsync();
+
+        Assert.Equal(_loop.Snapshot("unbroken"), _loop.Snapshot());
+    }
+
+    [Fact]
     public async Task RunAsync_SelectorNeedsScoresAndThereIsNoScorer_Throws()
     {
         Func<AriesLoopParts> parts = _loop.Parts;
