@@ -90,6 +90,24 @@ public sealed class ResponseScorerTests
         }, iter: 60, threads: 1);
     }
 
+    // Row by row, as decoding computes, against many rows at once: several tiles of keys, and heads of whole vectors, half ones and single values.
+    [Theory]
+    [InlineData(6)]
+    [InlineData(16)]
+    [InlineData(28)]
+    [InlineData(64)]
+    public void Score_OneRowAPass_GivesTheBitsOfManyRows(int headSize)
+    {
+        LlamaConfig config = TestModels.SmallConfig with { HeadSize = headSize };
+        LlamaWeights weights = TestModels.Random(config, headSize);
+        int[] tokens = [.. Enumerable.Range(0, 200).Select(i => (i * 7 % 31) + (i % 5))];
+
+        float[] rowByRow = Scorer(config, weights, passRows: 1).Score([(tokens, 1)], TestContext.Current.CancellationToken)[0];
+        float[] together = Scorer(config, weights, passRows: 256).Score([(tokens, 1)], TestContext.Current.CancellationToken)[0];
+
+        Assert.Equal(together, rowByRow);
+    }
+
     [Fact]
     public void Score_Cancelled_ThrowsAndServesTheNextCall()
     {
