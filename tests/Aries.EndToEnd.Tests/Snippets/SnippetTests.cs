@@ -48,6 +48,29 @@ public sealed class SnippetTests : IDisposable
     }
 
     [Fact]
+    public async Task Comparing_FourMethods_AreJudgedAtTheirTokens()
+    {
+        // The direct answer is wrong, and every refinement is right.
+        using ScriptedPolicyModel policy = new(question => question.Contains("RESPONSE", StringComparison.Ordinal) ? "right" : "wrong");
+        ScriptedScorer scorer = new(response => response == "right" ? 1 : 0);
+
+        IReadOnlyList<(string Name, double Score, long Tokens)> rows = await Comparing.CompareAsync(policy, scorer, new DelegateAnswerExtractor(text => text), Prompts);
+
+        Assert.Equal([("direct", 0, 40), ("refined", 1, 160), ("vote of 4", 0, 160), ("best of 4", 0, 160)], rows); // 8 prompts, 5 letters an answer
+    }
+
+    [Fact]
+    public void LossValues_TwoPairs_AreThoseOfTheEquation()
+    {
+        (double[] losses, double slope) = LossValues.Compute();
+
+        // h = (−12 + 13) − (−14 + 13) = 2 and h = 0 − 1 = −1: −log σ(0.2) and −log σ(−0.1); the slope is −β·σ(−0.2).
+        Assert.Equal(Math.Log(1 + Math.Exp(-0.2)), losses[0], 1e-12);
+        Assert.Equal(Math.Log(1 + Math.Exp(0.1)), losses[1], 1e-12);
+        Assert.Equal(-0.1 / (1 + Math.Exp(0.2)), slope, 1e-12);
+    }
+
+    [Fact]
     public async Task GettingStarted_CollectThenTrain_WritesPairsAndATrainedFolder()
     {
         string pairFile = In("pairs.jsonl");
