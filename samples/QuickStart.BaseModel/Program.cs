@@ -1,14 +1,16 @@
 // Makes the base model of QuickStart from random weights, the same one for the same seed and number of threads:
 //   dotnet run -c Release --project samples/QuickStart.BaseModel -- OUTPUT [SEED]
 // First it learns to answer directly, and stops while it still guesses many answers; then it learns to refine its own wrong answers (ARIES, Eq. 4).
+// A stopped run goes on after its last whole stage.
 using System.Globalization;
 using Aries;
 using Aries.Managed;
 using QuickStart;
 using QuickStart.BaseModel;
 
+const int BatchSize = 128;
 const int DirectSteps = 700;
-const int RefinementStages = 3;
+const int RefinementStages = 6;
 const int RefinementPairs = 6400;
 
 if (args.Length is < 1 or > 2 || (args.Length == 2 && !int.TryParse(args[1], CultureInfo.InvariantCulture, out _)))
@@ -23,9 +25,9 @@ string work = output + ".work";
 Directory.CreateDirectory(work);
 
 // Nothing that the model learns from is a problem that settings are chosen or results are reported on.
-HashSet<string> used = [];
-_ = WordProblem.Generate(Settings.TestSeed, 5000, used);
-List<WordProblem> development = WordProblem.Generate(Settings.DevelopmentSeed, 400, used);
+HashSet<string> heldOut = [];
+_ = WordProblem.Generate(Settings.TestSeed, 5000, heldOut);
+List<WordProblem> development = WordProblem.Generate(Settings.DevelopmentSeed, 400, heldOut);
 
 string tokenizer = Path.Combine(work, "tokenizer");
 Directory.CreateDirectory(tokenizer);
@@ -47,24 +49,33 @@ LlamaConfig config = new()
     BeginTokenId = WordTokenizer.BeginId,
     EndTokenIds = [WordTokenizer.EndId],
 };
-PolicyCheckpoint policy = LlamaInitializer.Create(Path.Combine(work, "random"), config, tokenizer, seed);
+PolicyCheckpoint policy = new(Path.Combine(work, "direct"));
+if (!Directory.Exists(policy.ModelPath))
+{
+    policy = LlamaInitializer.Create(Path.Combine(work, "random"), config, tokenizer, seed);
 
-List<WordProblem> problems = WordProblem.Generate(seed, DirectSteps * 128, used);
-policy = await TrainAsync(
-    "direct",
-    [.. problems.Select(problem => new SupervisedExample { Prompt = problem.Question, Response = problem.Answer })],
-    batchSize: 128,
-    learningRate: 2e-3,
-    LearningRateDecay.Constant);
-await ReportAsync();
+    List<WordProblem> problems = WordProblem.Generate(seed, DirectSteps * BatchSize, new HashSet<string>(heldOut));
+    policy = await TrainAsync(
+        "direct",
+        [.. problems.Select(problem => new SupervisedExample { Prompt = problem.Question, Response = problem.Answer })],
+        learningRate: 2e-3,
+        LearningRateDecay.Constant);
+    await ReportAsync();
+}
 
 for (int stage = 1; stage <= RefinementStages; stage++)
 {
+    string name = $"refinement {stage}";
+    if (Directory.Exists(Path.Combine(work, name)))
+    {
+        policy = new PolicyCheckpoint(Path.Combine(work, name));
+        continue;
+    }
+
     List<PreferencePair> pairs = await CollectWrongAnswersAsync(stage);
     policy = await TrainAsync(
-        $"refinement {stage}",
+        name,
         [.. SupervisedExample.FromPairs(pairs)],
-        batchSize: 128,
         learningRate: 2e-3 / stage,
         stage == RefinementStages ? LearningRateDecay.Cosine : LearningRateDecay.Constant);
     await ReportAsync();
@@ -80,13 +91,13 @@ Directory.Delete(work, recursive: true);
 Console.WriteLine($"The base model is in {output}.");
 return 0;
 
-async Task<PolicyCheckpoint> TrainAsync(string name, IReadOnlyList<SupervisedExample> examples, int batchSize, double learningRate, LearningRateDecay decay)
+async Task<PolicyCheckpoint> TrainAsync(string name, IReadOnlyList<SupervisedExample> examples, double learningRate, LearningRateDecay decay)
 {
     ManagedPolicyTrainer trainer = new(new ManagedTrainerOptions
     {
         LearningRate = new LearningRateOptions { Peak = learningRate, Decay = decay, WarmUpFraction = 0.07 },
         Optimizer = new AdamWOptions { Beta2 = 0.98, WeightDecay = 0.01 },
-        BatchSize = batchSize,
+        BatchSize = BatchSize,
     });
     SupervisedTrainingRequest request = new()
     {
@@ -113,7 +124,7 @@ async Task<List<PreferencePair>> CollectWrongAnswersAsync(int stage)
     using ManagedPolicyModel model = ManagedPolicyModel.Load(policy.ModelPath);
     while (pairs.Count < RefinementPairs)
     {
-        List<WordProblem> fresh = WordProblem.Generate(unchecked((seed * 1000) + (stage * 100) + pairs.Count), 1000, used);
+        List<WordProblem> fresh = WordProblem.Generate(unchecked((seed * 1000) + (stage * 100) + pairs.Count), 1000, new HashSet<string>(heldOut));
         IReadOnlyList<Response> answers = await model.GenerateAsync(
             [.. fresh.Select((problem, index) => new GenerationRequest(problem.Question, new SamplingOptions { MaxTokens = 32, Seed = (stage * 1_000_000L) + pairs.Count + index }))]);
         foreach ((WordProblem problem, Response answer) in fresh.Zip(answers))
