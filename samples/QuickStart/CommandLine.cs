@@ -10,6 +10,7 @@ internal static class CommandLine
         Settings defaults = new();
         Option<string?> model = new("--model") { Description = "A Llama-family folder (Hugging Face layout) to train instead of the small base model; needs --prompts." };
         Option<string?> prompts = new("--prompts") { Description = "Questions and answers in GSM8K's JSONL format; the first ones are held out for the evaluation." };
+        Option<Reward> reward = new("--reward") { Description = "With --model: Exact ranks answers by their number alone; Overlap adds up to half a point for words of the file's solution, so that wrong answers rank too." };
         Option<string> output = new("--output") { Description = "The run folder; a run that is there goes on.", DefaultValueFactory = _ => defaults.OutputPath };
         Option<string?> json = new("--json") { Description = "A file to write every number of the run to." };
         Option<bool> compare = new("--compare") { Description = "Also run Iterative DPO, supervised training only, best of N and vote of N." };
@@ -30,7 +31,7 @@ internal static class CommandLine
 
         RootCommand command = new("Trains a language model to improve its own answers, and shows by how much.")
         {
-            model, prompts, output, json, compare, rounds, perRound, evaluation, turns, temperature, maxTokens,
+            model, prompts, reward, output, json, compare, rounds, perRound, evaluation, turns, temperature, maxTokens,
             alpha, beta, refinementBeta, oneSided, learningRate, batchSize, loraRank, seed,
         };
         command.SetAction((parsed, cancellationToken) => run(
@@ -38,6 +39,7 @@ internal static class CommandLine
             {
                 ModelPath = parsed.GetValue(model),
                 PromptFile = parsed.GetValue(prompts),
+                Reward = parsed.GetValue(reward),
                 OutputPath = parsed.GetValue(output)!,
                 JsonFile = parsed.GetValue(json),
                 Compare = parsed.GetValue(compare),

@@ -21,7 +21,12 @@ internal sealed record QuickStartTask
 
     /// <summary>The task that the settings ask for: the word problems, or a model and questions of the user's own.</summary>
     public static async Task<QuickStartTask> CreateAsync(Settings settings, CancellationToken cancellationToken) =>
-        settings.ModelPath is { } model ? await OwnModelAsync(settings, model, cancellationToken) : WordProblems(settings);
+        (settings.ModelPath, settings.PromptFile, settings.Reward) switch
+        {
+            ({ } model, _, _) => await OwnModelAsync(settings, model, cancellationToken),
+            (null, null, Reward.Exact) => WordProblems(settings),
+            _ => throw new ArgumentException("--prompts and --reward need --model: the small base model answers word problems alone."),
+        };
 
     private static QuickStartTask WordProblems(Settings settings)
     {
@@ -59,7 +64,7 @@ internal sealed record QuickStartTask
                 Prompts = [.. records.Skip(settings.EvaluationPrompts).Select(record => record.Prompt)],
             },
             Template = RefinementTemplate.Default,
-            Scorer = scorer,
+            Scorer = settings.Reward == Reward.Overlap ? new SolutionOverlapScorer(scorer, records) : scorer,
             TrueScorer = scorer,
             Extractor = Gsm8kAnswerExtractor.Flexible,
         };

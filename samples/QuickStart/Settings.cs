@@ -7,6 +7,9 @@ internal sealed record Settings
 
     public string? PromptFile { get; init; }
 
+    /// <summary>Gets what ranks the answers of <see cref="ModelPath"/>: the right number alone, or words of the solution too.</summary>
+    public Reward Reward { get; init; }
+
     public string OutputPath { get; init; } = "runs/quickstart";
 
     public string? JsonFile { get; init; }

@@ -1,25 +1,24 @@
-using System.Globalization;
 using Aries;
 
 namespace StoryPreferences;
 
 /// <summary>What a model wrote on the held-out prompts.</summary>
-internal sealed record Measurement(string Name, IReadOnlyList<RefinementTrace> Chains)
+/// <param name="Name">The model.</param>
+/// <param name="Chains">A chain for each prompt: a direct story, then its refinements.</param>
+/// <param name="BaseLogProbabilities">For each that is not empty, the direct story's log-probability by the base model, in nats a token: what the preference costs in other respects.</param>
+internal sealed record Measurement(string Name, IReadOnlyList<RefinementTrace> Chains, IReadOnlyList<double> BaseLogProbabilities)
 {
-    /// <summary>Gets the scores of a turn: its mean and the mean's standard error.</summary>
-    public TurnScore Turn(int turn)
-    {
-        double[] scores = [.. Chains.Select(chain => DialogueScorer.Score(Story(chain, turn)))];
-        double mean = scores.Average();
-        double variance = scores.Sum(score => (score - mean) * (score - mean)) / Math.Max(1, scores.Length - 1);
-        return new TurnScore(mean, Math.Sqrt(variance / scores.Length));
-    }
+    /// <summary>Gets the stories' score in a turn.</summary>
+    public Estimate Turn(int turn) => Average([.. Chains.Select(chain => DialogueScorer.Score(Story(chain, turn)))]);
+
+    public Estimate BaseLogProbability => Average(BaseLogProbabilities);
 
     public static string Story(RefinementTrace chain, int turn) => chain.Drafts.ElementAt(turn).Text;
-}
 
-/// <summary>A mean over prompts, with its standard error.</summary>
-internal readonly record struct TurnScore(double Mean, double StandardError)
-{
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Mean:F3} ± {StandardError:F3}");
+    private static Estimate Average(IReadOnlyList<double> scores)
+    {
+        double mean = scores.Average();
+        double variance = scores.Sum(score => (score - mean) * (score - mean)) / (scores.Count - 1);
+        return new Estimate(mean, Math.Sqrt(variance / scores.Count));
+    }
 }

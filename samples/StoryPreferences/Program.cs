@@ -51,6 +51,7 @@ static Option<int> Number(string name, string description, int value) => new(nam
 
 static async Task RunAsync(Settings settings, CancellationToken cancellationToken)
 {
+    settings.Validate();
     Stopwatch watch = Stopwatch.StartNew();
     StoryTrial trial = new(settings);
     List<Measurement> measurements = [];
@@ -73,11 +74,12 @@ static async Task RunAsync(Settings settings, CancellationToken cancellationToke
         var results = measurements.Select(measurement => new
         {
             method = measurement.Name,
+            baseLogProbability = measurement.BaseLogProbability,
             scores = Enumerable.Range(0, Settings.Turns).Select(measurement.Turn),
             stories = measurement.Chains.Select(chain => chain.Drafts.Select(draft => draft.Text)),
         });
         await JsonSerializer.SerializeAsync(
-            stream, new { settings, prompts = trial.HeldOut.Select(prompt => prompt.Question), results }, new JsonSerializerOptions { WriteIndented = true }, cancellationToken);
+            stream, new { settings, prompts = trial.HeldOut.Select(prompt => prompt.Question), results }, new JsonSerializerOptions { WriteIndented = true, PropertyNamingPolicy = JsonNamingPolicy.CamelCase }, cancellationToken);
     }
 }
 
@@ -85,7 +87,7 @@ static void ShowStories(IReadOnlyList<Prompt> prompts, List<Measurement> measure
 {
     for (int index = 0; index < Math.Min(3, prompts.Count); index++)
     {
-        AnsiConsole.Write(new Rule(Markup.Escape(prompts[index].Question)).LeftJustified());
+        AnsiConsole.MarkupLineInterpolated($"\n[underline]{prompts[index].Question}[/]");
         foreach (Measurement measurement in measurements)
         {
             AnsiConsole.MarkupLineInterpolated($"[bold]{measurement.Name}[/]:{Measurement.Story(measurement.Chains[index], 0)} …");
@@ -97,12 +99,13 @@ static void ShowStories(IReadOnlyList<Prompt> prompts, List<Measurement> measure
 
 static void ShowTable(List<Measurement> measurements)
 {
-    Table table = new Table().Title($"Speech in stories (0 none, 1 half of the words or more), {measurements[0].Chains.Count} held-out prompts, mean ± standard error");
-    table.AddColumns(["model", "direct", .. Enumerable.Range(2, Settings.Turns - 1).Select(turn => $"refined, turn {turn}")]);
+    Table table = new Table().Title($"Speech in stories (0 none, 1 a third of the words or more), {measurements[0].Chains.Count} held-out prompts, mean ± standard error");
+    table.AddColumns(["model", "direct", .. Enumerable.Range(2, Settings.Turns - 1).Select(turn => $"turn {turn}"), "log-prob. by base"]);
     foreach (Measurement measurement in measurements)
     {
-        table.AddRow([measurement.Name, .. Enumerable.Range(0, Settings.Turns).Select(turn => measurement.Turn(turn).ToString())]);
+        table.AddRow([measurement.Name, .. Enumerable.Range(0, Settings.Turns).Select(turn => measurement.Turn(turn).ToString()), measurement.BaseLogProbability.ToString()]);
     }
 
     AnsiConsole.Write(table);
+    AnsiConsole.WriteLine("The last column is the direct stories' log-probability by the base model, in nats a token: the further it falls, the less they are the stories that the base model knows.");
 }

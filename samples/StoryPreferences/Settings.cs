@@ -19,9 +19,18 @@ internal sealed record Settings
 
     public double RefinementBeta { get; init; } = 0.05;
 
-    public double LearningRate { get; init; } = 3e-4;
+    public double LearningRate { get; init; } = 2e-4;
 
+    /// <summary>Stories a prompt: a direct one and its refinements, or as many direct ones for DPO.</summary>
     public const int Turns = 3;
 
     public const int MaxTokens = 80;
+
+    public void Validate()
+    {
+        if (EvaluationPrompts < 2)
+        {
+            throw new ArgumentOutOfRangeException(nameof(EvaluationPrompts), EvaluationPrompts, "--evaluation-prompts must be 2 or more: one gives no standard error.");
+        }
+    }
 }

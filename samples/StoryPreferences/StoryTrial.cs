@@ -57,6 +57,18 @@ internal sealed class StoryTrial(Settings settings)
         using IPolicyModel policy = ManagedPolicyModel.Load(checkpoint.ModelPath);
         SelfRefinerOptions options = new() { Sampling = Sampling with { Seed = settings.Seed }, StopWhenUnchanged = false, OnFailure = FailureBehavior.Throw };
         IReadOnlyList<RefinementResult> results = await new SelfRefiner(policy, Chain, options).RefineAsync(HeldOut, cancellationToken);
-        return new Measurement(name, [.. results.Select(result => result.Trace)]);
+        RefinementTrace[] chains = [.. results.Select(result => result.Trace)];
+
+        // Most stories are cut by the limit, so their end does not count.
+        using ManagedPolicyModel model = ManagedPolicyModel.Load(Base.ModelPath);
+        IReadOnlyList<ResponseLogProbability> stories = await model.GetLogProbabilitiesAsync(
+            [
+                .. from chain in chains
+                   let story = Measurement.Story(chain, turn: 0)
+                   where story.Length > 0
+                   select new LogProbabilityRequest(chain.Prompt, story) { IncludeEndToken = false },
+            ],
+            cancellationToken);
+        return new Measurement(name, chains, [.. stories.Select(story => story.Sum / story.TokenIds.Count)]);
     }
 }
