@@ -107,5 +107,5 @@ static void ShowTable(List<Measurement> measurements)
     }
 
     AnsiConsole.Write(table);
-    AnsiConsole.WriteLine("The last column is the direct stories' log-probability by the base model, in nats a token: the further it falls, the less they are the stories that the base model knows.");
+    AnsiConsole.WriteLine("The last column is the direct stories' log-probability by the base model, in nats a token. It falls where stories lose the language that the base model learnt.");
 }

@@ -28,14 +28,21 @@ public sealed class RunMismatchException : AriesException
         ArgumentNullException.ThrowIfNull(path);
         ArgumentNullException.ThrowIfNull(differences);
         IEnumerable<string> lines = differences.Select(difference =>
-            $"{difference.Key} was {Show(difference.Expected)} and is {Show(difference.Actual)}");
+        {
+            int start = FindShownStart(difference.Expected ?? "", difference.Actual ?? "");
+            return $"{difference.Key} was {Show(difference.Expected, start)} and is {Show(difference.Actual, start)}";
+        });
         return $"The run in \"{path}\" was started otherwise, so it cannot go on: {string.Join("; ", lines)}. Restore what differs, or choose another folder.";
     }
 
-    private static string Show(string? value) => value switch
+    // Of long texts that begin alike, the part is shown where they differ.
+    private static int FindShownStart(string expected, string actual)
     {
-        null => "absent",
-        { Length: > ShownLength } => $"\"{value.AsSpan(0, ShownLength)}…\"",
-        _ => $"\"{value}\"",
-    };
+        int shared = expected.AsSpan().CommonPrefixLength(actual);
+        return shared < ShownLength / 2 || Math.Max(expected.Length, actual.Length) <= ShownLength ? 0 : shared - (ShownLength / 2);
+    }
+
+    private static string Show(string? value, int start) => value is null
+        ? "absent"
+        : $"\"{(start > 0 ? "…" : "")}{value.AsSpan(start, Math.Min(ShownLength, value.Length - start))}{(value.Length - start > ShownLength ? "…" : "")}\"";
 }
