@@ -2,11 +2,13 @@
 //   dotnet run -c Release --project samples/StoryPreferences
 using System.CommandLine;
 using System.Diagnostics;
+using System.Text;
 using System.Text.Json;
 using Aries;
 using Spectre.Console;
 using StoryPreferences;
 
+Console.OutputEncoding = Encoding.UTF8;
 Settings defaults = new();
 Option<int> rounds = Number("--rounds", "Rounds of writing, scoring and training, for each method.", defaults.Rounds);
 Option<int> perRound = Number("--prompts-per-round", "Prompts a round, three stories each.", defaults.PromptsPerRound);
