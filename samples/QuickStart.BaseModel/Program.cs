@@ -1,7 +1,7 @@
 // Makes the base model of QuickStart from random weights, the same one for the same seed and number of threads:
 //   dotnet run -c Release --project samples/QuickStart.BaseModel -- OUTPUT [SEED]
-// First it learns to answer directly, and stops while it still guesses many answers; then it learns to refine its own wrong answers (ARIES, Eq. 4).
-// A stopped run goes on after its last whole stage.
+// First it learns to answer directly, until it works nine of ten problems out rightly; it still guesses most answers wrong then, since the answer comes first.
+// Then it learns to refine its own wrong answers (ARIES, Eq. 4).
 using System.Globalization;
 using Aries;
 using Aries.Managed;
@@ -9,9 +9,10 @@ using QuickStart;
 using QuickStart.BaseModel;
 
 const int BatchSize = 128;
-const int DirectSteps = 700;
-const int RefinementStages = 6;
+const int StepsPerStage = 200;
+const int RefinementStages = 3;
 const int RefinementPairs = 6400;
+const double WorkingsToReach = 0.9;
 
 if (args.Length is < 1 or > 2 || (args.Length == 2 && !int.TryParse(args[1], CultureInfo.InvariantCulture, out _)))
 {
@@ -35,12 +36,12 @@ int vocabulary = WordTokenizer.Write(tokenizer, WordProblem.Vocabulary);
 LlamaConfig config = new()
 {
     ModelType = "llama",
-    HiddenSize = 128,
-    IntermediateSize = 384,
+    HiddenSize = 64,
+    IntermediateSize = 192,
     LayerCount = 4,
     HeadCount = 4,
     KeyValueHeadCount = 2,
-    HeadSize = 32,
+    HeadSize = 16,
     VocabularySize = vocabulary,
     ContextLength = 256,
     RmsNormEpsilon = 1e-5f,
@@ -49,36 +50,28 @@ LlamaConfig config = new()
     BeginTokenId = WordTokenizer.BeginId,
     EndTokenIds = [WordTokenizer.EndId],
 };
-PolicyCheckpoint policy = new(Path.Combine(work, "direct"));
-if (!Directory.Exists(policy.ModelPath))
-{
-    policy = LlamaInitializer.Create(Path.Combine(work, "random"), config, tokenizer, seed);
+PolicyCheckpoint policy = LlamaInitializer.Create(Path.Combine(work, "random"), config, tokenizer, seed);
 
-    List<WordProblem> problems = WordProblem.Generate(seed, DirectSteps * BatchSize, new HashSet<string>(heldOut));
-    policy = await TrainAsync(
-        "direct",
-        [.. problems.Select(problem => new SupervisedExample { Prompt = problem.Question, Response = problem.Answer })],
-        learningRate: 2e-3,
-        LearningRateDecay.Constant);
-    await ReportAsync();
+double workings = 0;
+for (int stage = 1; workings < WorkingsToReach; stage++)
+{
+    List<WordProblem> problems = WordProblem.Generate((seed * 1000) + stage, StepsPerStage * BatchSize, new HashSet<string>(heldOut));
+    SupervisedExample[] examples = [.. problems.Select(problem => new SupervisedExample { Prompt = problem.Question, Response = problem.Answer })];
+    policy = await TrainAsync($"direct {stage}", examples, learningRate: 3e-3, LearningRateDecay.Constant, epochs: 1);
+    workings = await ReportAsync();
 }
 
 for (int stage = 1; stage <= RefinementStages; stage++)
 {
-    string name = $"refinement {stage}";
-    if (Directory.Exists(Path.Combine(work, name)))
-    {
-        policy = new PolicyCheckpoint(Path.Combine(work, name));
-        continue;
-    }
-
     List<PreferencePair> pairs = await CollectWrongAnswersAsync(stage);
+    SupervisedExample[] examples = [.. SupervisedExample.FromPairs(pairs)];
     policy = await TrainAsync(
-        name,
-        [.. SupervisedExample.FromPairs(pairs)],
+        $"refinement {stage}",
+        examples,
         learningRate: 2e-3 / stage,
-        stage == RefinementStages ? LearningRateDecay.Cosine : LearningRateDecay.Constant);
-    await ReportAsync();
+        stage == RefinementStages ? LearningRateDecay.Cosine : LearningRateDecay.Constant,
+        epochs: StepsPerStage * BatchSize / examples.Length);
+    _ = await ReportAsync();
 }
 
 if (Directory.Exists(output))
@@ -91,13 +84,14 @@ Directory.Delete(work, recursive: true);
 Console.WriteLine($"The base model is in {output}.");
 return 0;
 
-async Task<PolicyCheckpoint> TrainAsync(string name, IReadOnlyList<SupervisedExample> examples, double learningRate, LearningRateDecay decay)
+async Task<PolicyCheckpoint> TrainAsync(string name, IReadOnlyList<SupervisedExample> examples, double learningRate, LearningRateDecay decay, int epochs)
 {
     ManagedPolicyTrainer trainer = new(new ManagedTrainerOptions
     {
         LearningRate = new LearningRateOptions { Peak = learningRate, Decay = decay, WarmUpFraction = 0.07 },
         Optimizer = new AdamWOptions { Beta2 = 0.98, WeightDecay = 0.01 },
         BatchSize = BatchSize,
+        EpochCount = epochs,
     });
     SupervisedTrainingRequest request = new()
     {
@@ -139,10 +133,12 @@ async Task<List<PreferencePair>> CollectWrongAnswersAsync(int stage)
     return pairs[..RefinementPairs];
 }
 
-async Task ReportAsync()
+// Prints the share of right answers turn by turn; returns that of direct greedy answers whose workings are right.
+async Task<double> ReportAsync()
 {
     using ManagedPolicyModel model = ManagedPolicyModel.Load(policy.ModelPath);
     string line = "development problems, right in percent:";
+    double rightWorkings = 0;
     foreach (float temperature in new[] { 0f, 0.7f })
     {
         SelfRefiner refiner = new(
@@ -150,6 +146,12 @@ async Task ReportAsync()
             new AriesRefinement(4, WordProblemScorer.Template),
             new SelfRefinerOptions { Sampling = new SamplingOptions { Temperature = temperature, MaxTokens = 32, Seed = 1 }, StopWhenUnchanged = false });
         IReadOnlyList<RefinementResult> results = await refiner.RefineAsync([.. development.Select(problem => new Prompt(problem.Question))]);
+        if (temperature == 0)
+        {
+            rightWorkings = development.Zip(results).Average(pair => pair.Second.Trace.Drafts.First().Text.EndsWith(pair.First.Answer.Split(':')[1], StringComparison.Ordinal) ? 1.0 : 0.0);
+            line += FormattableString.Invariant($" workings {100 * rightWorkings:F1};");
+        }
+
         line += FormattableString.Invariant($" T {temperature:F1}:");
         for (int turn = 0; turn < 4; turn++)
         {
@@ -160,4 +162,5 @@ async Task ReportAsync()
     }
 
     Console.WriteLine(line);
+    return rightWorkings;
 }
