@@ -44,7 +44,9 @@ public static class Baselines
         ArgumentNullException.ThrowIfNull(extractor);
         SelfRefinerOptions options = new()
         {
-            Sampling = sampling ?? new SamplingOptions(), FinalAnswer = FinalAnswer.MajorityVote, AnswerExtractor = extractor,
+            Sampling = sampling ?? new SamplingOptions(),
+            FinalAnswer = FinalAnswer.MajorityVote,
+            AnswerExtractor = extractor,
         };
         return new SelfRefiner(policy, new ParallelSampling(sampleCount), options);
     }

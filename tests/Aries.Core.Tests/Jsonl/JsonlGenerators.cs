@@ -33,13 +33,23 @@ internal static class JsonlGenerators
         Text, Prompt, Step.Array[0, 4], Gen.Enum<RefinementStopReason>(), Gen.Bool, Gen.Null(Text),
         (id, prompt, steps, stop, stopped, error) => new RefinementTrace
         {
-            Id = id, Prompt = prompt, Steps = steps, StopReason = stopped ? stop : null, Error = error,
+            Id = id,
+            Prompt = prompt,
+            Steps = steps,
+            StopReason = stopped ? stop : null,
+            Error = error,
         });
 
     public static readonly Gen<PreferencePair> Pair = Gen.Select(
         Prompt, Text, Text, Gen.Nullable(Gen.Double.Where(double.IsFinite)), Gen.Double[0.001, 1], Gen.Null(Text),
         (prompt, chosen, rejected, score, probability, id) => new PreferencePair
         {
-            Prompt = prompt, Chosen = chosen, Rejected = rejected, ChosenScore = score, RejectedScore = -score, ChosenProbability = probability, TraceId = id,
+            Prompt = prompt,
+            Chosen = chosen,
+            Rejected = rejected,
+            ChosenScore = score,
+            RejectedScore = -score,
+            ChosenProbability = probability,
+            TraceId = id,
         });
 }

@@ -208,7 +208,10 @@ public class SelectionTests
 
     private static TraceStep Step(string text, double? score = null, int tokens = 0, FinishReason finish = FinishReason.Stop) => new()
     {
-        Text = text, Score = score is { } value ? new RewardScore(value) : null, Usage = new TokenUsage(0, tokens), FinishReason = finish,
+        Text = text,
+        Score = score is { } value ? new RewardScore(value) : null,
+        Usage = new TokenUsage(0, tokens),
+        FinishReason = finish,
     };
 
     private sealed class FirstAndLast : IPreferencePairSelector

@@ -32,7 +32,9 @@ public class SelfRefinerTests
             IRefinementStrategy[] strategies = [new AriesRefinement(), new SelfRefine(), new ParallelSampling(3), new SampledRefinement()];
             SelfRefinerOptions options = new()
             {
-                Sampling = new() { Seed = seed, MaxTokens = 5 }, MinimumGain = scored ? 0 : null, FinalAnswer = scored ? FinalAnswer.BestScored : FinalAnswer.Last,
+                Sampling = new() { Seed = seed, MaxTokens = 5 },
+                MinimumGain = scored ? 0 : null,
+                FinalAnswer = scored ? FinalAnswer.BestScored : FinalAnswer.Last,
             };
             ScriptedScorer scorer = new(text => text.Length);
             SelfRefiner refiner = new(policy, strategies[strategyIndex], options, scored ? scorer : null);

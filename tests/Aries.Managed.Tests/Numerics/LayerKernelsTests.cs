@@ -7,8 +7,19 @@ public sealed class LayerKernelsTests
 
     private static readonly LlamaConfig Config = new()
     {
-        ModelType = "llama", HiddenSize = 24, IntermediateSize = 32, LayerCount = 1, HeadCount = 2, KeyValueHeadCount = 1, HeadSize = 12,
-        VocabularySize = 16, ContextLength = 1024, RmsNormEpsilon = Epsilon, RopeTheta = 10000, TieEmbeddings = true, EndTokenIds = [0],
+        ModelType = "llama",
+        HiddenSize = 24,
+        IntermediateSize = 32,
+        LayerCount = 1,
+        HeadCount = 2,
+        KeyValueHeadCount = 1,
+        HeadSize = 12,
+        VocabularySize = 16,
+        ContextLength = 1024,
+        RmsNormEpsilon = Epsilon,
+        RopeTheta = 10000,
+        TieEmbeddings = true,
+        EndTokenIds = [0],
     };
 
     private static Matrix Random(int seed, int rows, int columns)

@@ -20,7 +20,14 @@ public sealed class ManagedPolicyTrainerTests : IDisposable
 
     private static LlamaConfig Config { get; } = TestModels.StoriesConfig with
     {
-        HiddenSize = 16, IntermediateSize = 24, LayerCount = 2, HeadCount = 4, KeyValueHeadCount = 2, HeadSize = 4, VocabularySize = 40, ContextLength = 64,
+        HiddenSize = 16,
+        IntermediateSize = 24,
+        LayerCount = 2,
+        HeadCount = 4,
+        KeyValueHeadCount = 2,
+        HeadSize = 4,
+        VocabularySize = 40,
+        ContextLength = 64,
     };
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
