@@ -67,7 +67,12 @@ static async Task ShowAsync(QuickStartTask task, Settings settings, Cancellation
 static Table ResultTable(Dictionary<Method, AriesRunResult> runs, Settings settings)
 {
     Table table = new Table().Title($"{settings.EvaluationPrompts} held-out prompts, right answers in percent");
-    table.AddColumns("method", "round", "direct", "last turn", "direct, greedy", "last turn, greedy", "wrong→right", "right→wrong", "pairs");
+    // Narrow enough for 80 columns.
+    foreach (string name in (string[])["method", "round", "direct", "last turn", "direct, greedy", "last turn, greedy", "wrong → right", "right → wrong", "pairs"])
+    {
+        table.AddColumn(name, column => column.PadRight(0));
+    }
+
     foreach ((Method method, AriesRunResult run) in runs)
     {
         foreach (RoundReport round in run.Rounds)
@@ -75,7 +80,7 @@ static Table ResultTable(Dictionary<Method, AriesRunResult> runs, Settings setti
             TurnReport? direct = round.Evaluation?.Turns[0];
             TurnReport? last = round.Evaluation?.Turns[^1];
             table.AddRow(
-                method.ToString(),
+                method switch { Method.Aries => "ARIES", Method.IterativeDpo => "Iterative DPO", _ => "supervised only" },
                 round.Round.ToString(CultureInfo.InvariantCulture),
                 LoopDisplay.Percent(direct?.CorrectFraction),
                 LoopDisplay.Percent(last?.CorrectFraction),

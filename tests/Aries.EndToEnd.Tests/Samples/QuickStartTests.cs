@@ -47,6 +47,7 @@ public sealed partial class QuickStartTests
         Assert.InRange(parallel.GetProperty("base, vote of 4").GetDouble(), 0, parallel.GetProperty("base, best of 4 by the true score").GetDouble());
         Assert.InRange(parallel.GetProperty("ARIES, vote of 4").GetDouble(), 0, parallel.GetProperty("ARIES, best of 4 by the true score").GetDouble());
         Assert.Contains($"{HeldOutCount} held-out prompts", result.FlatOutput, StringComparison.Ordinal);
+        Assert.DoesNotContain("…", result.Output, StringComparison.Ordinal);
         Assert.Contains("wrong→right", result.FlatOutput, StringComparison.Ordinal);
     }
 
