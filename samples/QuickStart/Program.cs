@@ -68,9 +68,9 @@ static Table ResultTable(Dictionary<Method, AriesRunResult> runs, Settings setti
 {
     Table table = new Table().Title($"{settings.EvaluationPrompts} held-out prompts, right answers in percent");
     // Narrow enough for 80 columns.
-    foreach (string name in (string[])["method", "round", "direct", "last turn", "direct, greedy", "last turn, greedy", "wrong → right", "right → wrong", "pairs"])
+    foreach (string name in (string[])["method", "round", "direct", "last turn", "greedy direct", "greedy last turn", "wrong → right", "right → wrong", "pairs"])
     {
-        table.AddColumn(name, column => column.PadRight(0));
+        table.AddColumn(name, column => (column.NoWrap, column.Padding) = (name == "method", new Padding(1, 0, 0, 0)));
     }
 
     foreach ((Method method, AriesRunResult run) in runs)
@@ -80,7 +80,7 @@ static Table ResultTable(Dictionary<Method, AriesRunResult> runs, Settings setti
             TurnReport? direct = round.Evaluation?.Turns[0];
             TurnReport? last = round.Evaluation?.Turns[^1];
             table.AddRow(
-                method switch { Method.Aries => "ARIES", Method.IterativeDpo => "Iterative DPO", _ => "supervised only" },
+                method switch { Method.Aries => "ARIES", Method.IterativeDpo => "Iterative DPO", _ => "SFT only" },
                 round.Round.ToString(CultureInfo.InvariantCulture),
                 LoopDisplay.Percent(direct?.CorrectFraction),
                 LoopDisplay.Percent(last?.CorrectFraction),
