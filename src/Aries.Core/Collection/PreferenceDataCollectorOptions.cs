@@ -54,6 +54,5 @@ public sealed record PreferenceDataCollectorOptions
     };
 
     /// <summary>Returns a copy that shares nothing that can change.</summary>
-    internal PreferenceDataCollectorOptions Copy() =>
-        this with { Sampling = Sampling with { }, RefinementSampling = RefinementSampling is null ? null : RefinementSampling with { } };
+    internal PreferenceDataCollectorOptions Copy() => this with { Sampling = Sampling.Copy(), RefinementSampling = RefinementSampling?.Copy() };
 }

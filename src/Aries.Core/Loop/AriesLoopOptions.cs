@@ -92,9 +92,7 @@ public sealed record AriesLoopOptions
     }
 
     /// <summary>Returns a copy that shares nothing mutable with this.</summary>
-    internal AriesLoopOptions Copy() => this with { Sampling = Copy(Sampling), EvaluationSampling = EvaluationSampling is null ? null : Copy(EvaluationSampling) };
-
-    private static SamplingOptions Copy(SamplingOptions sampling) => sampling with { StopSequences = [.. sampling.StopSequences] };
+    internal AriesLoopOptions Copy() => this with { Sampling = Sampling.Copy(), EvaluationSampling = EvaluationSampling?.Copy() };
 
     private static void CheckSampling(SamplingOptions sampling, string name)
     {

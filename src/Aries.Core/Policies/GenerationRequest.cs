@@ -14,7 +14,7 @@ public sealed record GenerationRequest
         ArgumentNullException.ThrowIfNull(prompt);
         options?.Validate();
         Prompt = prompt;
-        Options = options is null ? new SamplingOptions() : options with { StopSequences = [.. options.StopSequences] };
+        Options = options is null ? new SamplingOptions() : options.Copy();
     }
 
     /// <summary>Gets what is asked.</summary>

@@ -83,4 +83,7 @@ public sealed record SamplingOptions
             throw new ArgumentException("StopSequences must be a list without empty texts; an empty list switches it off.", nameof(StopSequences));
         }
     }
+
+    /// <summary>Returns a copy that shares nothing that can change: its list of stop sequences is its own.</summary>
+    internal SamplingOptions Copy() => this with { StopSequences = [.. StopSequences] };
 }

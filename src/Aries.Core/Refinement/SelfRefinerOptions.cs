@@ -122,5 +122,5 @@ public sealed record SelfRefinerOptions
     };
 
     /// <summary>Returns a copy that shares nothing that can change.</summary>
-    internal SelfRefinerOptions Copy() => this with { Sampling = Sampling with { }, RefinementSampling = RefinementSampling is null ? null : RefinementSampling with { } };
+    internal SelfRefinerOptions Copy() => this with { Sampling = Sampling.Copy(), RefinementSampling = RefinementSampling?.Copy() };
 }

@@ -182,6 +182,22 @@ public class PreferenceDataCollectorTests
     }
 
     [Fact]
+    public async Task Constructor_OptionsChangedAfterwards_DoNotMatter()
+    {
+        using ScriptedPolicyModel policy = new((request, call) => ScriptedPolicyModel.Answer(request, $"{call}"));
+        List<string> stops = ["."];
+        PreferenceDataCollectorOptions options = new() { Sampling = new() { Temperature = 0.9f, StopSequences = stops }, MaxTurns = 2 };
+        PreferenceDataCollector collector = new(policy, new AriesRefinement(), new RuleBasedSelection(), options);
+
+        (options.MaxTurns, options.Sampling.Temperature) = (1, 0);
+        stops.Add("!");
+        await collector.CollectAsync(["A"], Token).ToListAsync(Token);
+
+        Assert.Equal([0.9f, 0.9f], policy.Requests.Select(request => request.Options.Temperature));
+        Assert.All(policy.Requests, request => Assert.Equal(["."], request.Options.StopSequences));
+    }
+
+    [Fact]
     public async Task TokenBudget_Small_EndsChains()
     {
         using ScriptedPolicyModel policy = new((request, call) => ScriptedPolicyModel.Answer(request, $"{call}"));

@@ -615,14 +615,17 @@ public class SelfRefinerTests
     public async Task Constructor_OptionsChangedAfterwards_DoNotMatter()
     {
         using ScriptedPolicyModel policy = new("a", "b", "c", "d");
-        SelfRefinerOptions options = new() { MaxTurns = 1, Sampling = new() { Temperature = 0.5f } };
+        List<string> stops = ["."];
+        SelfRefinerOptions options = new() { MaxTurns = 1, Sampling = new() { Temperature = 0.5f, StopSequences = stops } };
         SelfRefiner refiner = new(policy, new AriesRefinement(), options);
 
         (options.MaxTurns, options.Sampling.Temperature) = (4, 1);
+        stops.Add("!");
         RefinementResult result = await refiner.RefineAsync("Q", Token);
 
         Assert.Single(result.Trace.Steps);
         Assert.Equal(0.5f, policy.Requests[0].Options.Temperature);
+        Assert.Equal(["."], policy.Requests[0].Options.StopSequences);
     }
 
     public static TheoryData<string, SelfRefinerOptions> InvalidOptions => new()
