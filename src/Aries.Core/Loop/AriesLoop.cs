@@ -76,6 +76,7 @@ public sealed class AriesLoop
         RunIdentity identity = RunIdentity.Of(_parts, _options, data, _template, fingerprint);
         using RunFolder folder = RunFolder.Open(runFolder, identity, basePolicy, _files);
         using LoopRun run = new(_parts, _options, data, _template, folder, _timeProvider, _logger, cancellationToken);
+        run.Start();
 
         PolicyCheckpoint warm = await run.WarmUpAsync(basePolicy).ConfigureAwait(false);
         PolicyCheckpoint initial = await run.TrainOfflineAsync(warm).ConfigureAwait(false);

@@ -42,8 +42,10 @@ internal sealed class LoopRun : IDisposable
         _metrics = new MetricsLog(folder.MetricsPath, folder.Files);
         _observers = new LoopObservers([_metrics, new ReportObserver(folder), new TelemetryObserver(), new LoggingObserver(logger), .. parts.Observers]);
         _activity = AriesTelemetry.Start("aries.run");
-        _observers.OnRunStarted(folder.Path, options with { });
     }
+
+    /// <summary>Tells that the run begins. Not done by the constructor: what an observer throws must find a run that can be disposed.</summary>
+    public void Start() => _observers.OnRunStarted(_folder.Path, _options with { });
 
     /// <summary>ARIES, Eq. 4, on the labelled triples; the base policy where there are none.</summary>
     public Task<PolicyCheckpoint> WarmUpAsync(PolicyCheckpoint basePolicy)

@@ -78,4 +78,23 @@ public sealed class AriesTelemetryTests : IDisposable
         Assert.Equal(6, mine.Count(activity => activity.OperationName == "aries.evaluate"));
         Assert.Equal(28, mine.Count(activity => activity.OperationName == "aries.chain"));
     }
+
+    // An observer that throws at the very start ends the run, and its activity with it.
+    [Fact]
+    public async Task RunAsync_ObserverThrowsAtTheStart_EndsTheActivity()
+    {
+        ConcurrentBag<Activity> activities = [];
+        using ActivityListener listener = new()
+        {
+            ShouldListenTo = source => source.Name == AriesTelemetry.SourceName,
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllData,
+            ActivityStopped = activities.Add,
+        };
+        ActivitySource.AddActivityListener(listener);
+        using Activity root = new Activity("test").Start();
+
+        await Assert.ThrowsAsync<TimeZoneNotFoundException>(() => _loop.RunAsync(prepare: () => _loop.Observer.OnEvent = _ => throw new TimeZoneNotFoundException()));
+
+        Assert.Single(activities, activity => activity.TraceId == root.TraceId && activity.OperationName == "aries.run");
+    }
 }
