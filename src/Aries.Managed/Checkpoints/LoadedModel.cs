@@ -21,17 +21,11 @@ internal sealed class LoadedModel
     /// <exception cref="ModelFormatException">A file is missing or malformed, or two of them do not belong together.</exception>
     public static LoadedModel Load(string modelPath, string? adapterPath = null, ChatTemplate? template = null, string? tokenizerPath = null)
     {
-        bool isFile = File.Exists(modelPath);
-
         // The small files first: what is wrong with them shows at once.
-        LlamaConfig? folderConfig = isFile ? null : LlamaConfigReader.Read(modelPath);
+        LlamaConfig? folderConfig = File.Exists(modelPath) ? null : LlamaConfigReader.Read(modelPath);
         ITextTokenizer tokenizer = tokenizerPath is null ? TokenizerFolder.Load(modelPath) : LoadTokenizer(tokenizerPath);
-        ChatTemplate chosen = template is not null
-            ? ChatTemplateReader.Check(template, tokenizer, modelPath)
-            : isFile ? ChatTemplate.Plain : ChatTemplateReader.Read(modelPath, tokenizer);
-        CheckVocabulary(folderConfig, tokenizer, modelPath);
-        (LlamaConfig config, LlamaWeights weights) = isFile ? Llama2cCheckpoint.Load(modelPath) : LlamaFolder.Load(modelPath);
-        CheckVocabulary(config, tokenizer, modelPath);
+        PromptEncoder? encoder = folderConfig is null ? null : CreateEncoder(modelPath, folderConfig, tokenizer, template);
+        (LlamaConfig config, LlamaWeights weights) = LlamaFolder.Load(modelPath);
         return new LoadedModel
         {
             // config.json of some models names a beginning token that their tokenizer never writes: the tokenizer knows.
@@ -39,19 +33,34 @@ internal sealed class LoadedModel
             Weights = weights,
             Adapter = adapterPath is null ? null : PeftAdapter.Load(adapterPath, weights),
             Tokenizer = tokenizer,
-            Encoder = new PromptEncoder(tokenizer, chosen, config.EndTokenIds),
+            Encoder = encoder ?? CreateEncoder(modelPath, config, tokenizer, template),
         };
     }
 
-    private static BytePairTokenizer LoadTokenizer(string path) =>
-        Directory.Exists(path) ? TokenizerJsonReader.Read(path)
-        : Path.GetExtension(path) == ".json" ? TokenizerJsonReader.Read(Path.GetDirectoryName(Path.GetFullPath(path))!)
+    /// <summary>Makes the encoder of a model, for generation and for training alike.</summary>
+    /// <param name="modelPath">The model's folder or llama2.c file.</param>
+    /// <param name="config">Its configuration.</param>
+    /// <param name="tokenizer">Its tokenizer.</param>
+    /// <param name="template">The chat template, or null for the one that the folder names; a file's prompts are plain.</param>
+    /// <exception cref="ModelFormatException">The tokenizer has ids that the model has not, or lacks a token of the template, or the template is of an unknown kind.</exception>
+    public static PromptEncoder CreateEncoder(string modelPath, LlamaConfig config, ITextTokenizer tokenizer, ChatTemplate? template)
+    {
+        CheckVocabulary(config, tokenizer, modelPath);
+        ChatTemplate chosen = template is not null
+            ? ChatTemplateReader.Check(template, tokenizer, modelPath)
+            : File.Exists(modelPath) ? ChatTemplate.Plain : ChatTemplateReader.Read(modelPath, tokenizer);
+        return new PromptEncoder(tokenizer, chosen, config.EndTokenIds);
+    }
+
+    private static ITextTokenizer LoadTokenizer(string path) =>
+        Directory.Exists(path) ? TokenizerFolder.Load(path)
+        : Path.GetExtension(path) == ".json" ? TokenizerJsonReader.ReadFile(path)
         : Llama2cTokenizerReader.Read(path);
 
-    private static void CheckVocabulary(LlamaConfig? config, ITextTokenizer tokenizer, string modelPath)
+    private static void CheckVocabulary(LlamaConfig config, ITextTokenizer tokenizer, string modelPath)
     {
         // Models often have a few rows more than their tokenizer has tokens, to make a round number; never fewer.
-        if (config is not null && tokenizer.VocabularySize > config.VocabularySize)
+        if (tokenizer.VocabularySize > config.VocabularySize)
         {
             throw new ModelFormatException(
                 modelPath,

@@ -21,10 +21,14 @@ internal static class TokenizerJsonReader
 
     /// <summary>Reads the tokenizer of a folder: <c>tokenizer.json</c>, with what <c>tokenizer_config.json</c> says of the beginning token.</summary>
     /// <exception cref="ModelFormatException">The file is missing, damaged, or asks for what the engine does not implement.</exception>
-    public static BytePairTokenizer Read(string folder)
+    public static BytePairTokenizer Read(string folder) => ReadFile(Path.Combine(folder, "tokenizer.json"));
+
+    /// <summary>Reads a file of that kind, whatever its name, with what <c>tokenizer_config.json</c> beside it says of the beginning token.</summary>
+    /// <exception cref="ModelFormatException">The file is missing, damaged, or asks for what the engine does not implement.</exception>
+    public static BytePairTokenizer ReadFile(string path)
     {
-        using ModelJson json = ModelJson.Read(Path.Combine(folder, "tokenizer.json"));
-        string configPath = Path.Combine(folder, "tokenizer_config.json");
+        using ModelJson json = ModelJson.Read(path);
+        string configPath = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(path))!, "tokenizer_config.json");
         using ModelJson? config = File.Exists(configPath) ? ModelJson.Read(configPath) : null;
         return Read(json.Root, config?.Root);
     }

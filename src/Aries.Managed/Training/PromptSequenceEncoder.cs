@@ -9,14 +9,11 @@ internal sealed class PromptSequenceEncoder(PromptEncoder encoder) : ISequenceEn
     /// <param name="checkpoint">The checkpoint.</param>
     /// <param name="config">Its model's configuration.</param>
     /// <param name="template">The template to use instead of the checkpoint's own, or null.</param>
-    /// <exception cref="ModelFormatException">The tokenizer or the template is missing, damaged or of an unknown kind.</exception>
+    /// <exception cref="ModelFormatException">The tokenizer or the template is missing, damaged or of an unknown kind, or the tokenizer does not belong to the model.</exception>
     public static PromptSequenceEncoder Load(PolicyCheckpoint checkpoint, LlamaConfig config, ChatTemplate? template)
     {
         ITextTokenizer tokenizer = TokenizerFolder.Load(checkpoint.ModelPath);
-        ChatTemplate chosen = template is not null
-            ? ChatTemplateReader.Check(template, tokenizer, checkpoint.ModelPath)
-            : File.Exists(checkpoint.ModelPath) ? ChatTemplate.Plain : ChatTemplateReader.Read(checkpoint.ModelPath, tokenizer);
-        return new PromptSequenceEncoder(new PromptEncoder(tokenizer, chosen, config.EndTokenIds));
+        return new PromptSequenceEncoder(LoadedModel.CreateEncoder(checkpoint.ModelPath, config, tokenizer, template));
     }
 
     public TrainingSequence Encode(Prompt prompt, string response)

@@ -133,6 +133,24 @@ public class PromptEncoderTests
         Assert.Contains("600", exception.Problem, StringComparison.Ordinal);
     }
 
+    // The file that is named is read, not one of the usual name beside it; a folder may hold either kind.
+    [Fact]
+    public void Load_TokenizerPath_ReadsWhatItNames()
+    {
+        using TempFolder folder = new();
+        string model = TestData.Golden("stories260K-hf");
+        File.WriteAllText(folder.At("tokenizer.json"), SmallTokenizer.Json(SmallTokenizer.Gpt2Steps, merges: 3));
+        File.Copy(Path.Combine(model, "tokenizer.json"), folder.At("mine.json"));
+        Directory.CreateDirectory(folder.At("binary"));
+        File.Copy(Path.Combine(model, "tokenizer.bin"), folder.At("binary", "tokenizer.bin"));
+        int[] expected = LoadedModel.Load(model).Tokenizer.Encode("Once upon a time");
+
+        Assert.Equal(expected, LoadedModel.Load(model, tokenizerPath: folder.At("mine.json")).Tokenizer.Encode("Once upon a time"));
+        Assert.Equal(expected, LoadedModel.Load(model, tokenizerPath: folder.At("binary")).Tokenizer.Encode("Once upon a time"));
+        Assert.NotEqual(expected, LoadedModel.Load(model, tokenizerPath: folder.Path).Tokenizer.Encode("Once upon a time"));
+        Assert.Throws<ModelFormatException>(() => LoadedModel.Load(model, tokenizerPath: folder.At("missing.json")));
+    }
+
     private static string WithMerge(string left, string right)
     {
         System.Text.Json.Nodes.JsonNode json = System.Text.Json.Nodes.JsonNode.Parse(SmallTokenizer.Json(SmallTokenizer.Llama3Steps, merges: 0))!;
