@@ -1,3 +1,7 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+
 namespace Aries.Managed;
 
 /// <summary>How a model was trained to read a conversation: the texts that stand before and after each turn.</summary>
@@ -189,6 +193,26 @@ public sealed record ChatTemplate
     {
         text = TrimsTurns ? text.Trim() : text;
         return text.StartsWith(ResponseLead, StringComparison.Ordinal) ? [new(text)] : [new(ResponseLead), new(text)];
+    }
+
+    /// <summary>Names the template by what it makes of a prompt: its name and its checks change no token.</summary>
+    /// <param name="prefix">A text that the fingerprint covers too.</param>
+    internal string Fingerprint(string prefix)
+    {
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        Span<byte> length = stackalloc byte[sizeof(int)];
+        foreach (string? text in (string?[])
+        [
+            prefix, Start, SystemPlace.ToString(), DefaultSystemText, SystemStart, SystemEnd, UserStart, UserEnd,
+            AssistantStart, AssistantEnd, ResponseStart, ResponseLead, TrimsTurns ? "trim" : "", EndToken,
+        ])
+        {
+            BinaryPrimitives.WriteInt32LittleEndian(length, text?.Length ?? -1);
+            hash.AppendData(length);
+            hash.AppendData(Encoding.UTF8.GetBytes(text ?? ""));
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
     private string? SystemTextOf(Prompt prompt)

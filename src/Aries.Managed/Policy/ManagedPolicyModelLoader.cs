@@ -1,7 +1,3 @@
-using System.Buffers.Binary;
-using System.Security.Cryptography;
-using System.Text;
-
 namespace Aries.Managed;
 
 /// <summary>Loads checkpoints into <see cref="ManagedPolicyModel"/>s.</summary>
@@ -48,27 +44,10 @@ public sealed class ManagedPolicyModelLoader : IPolicyModelLoader
             () =>
             {
                 string files = CheckpointFingerprint.Compute(checkpoint.ModelPath, checkpoint.AdapterPath, cancellationToken);
-                return _options.ChatTemplate is { } template ? WithTemplate(files, template) : files;
+
+                // A template of the options takes the place of the files' own.
+                return _options.ChatTemplate is { } template ? template.Fingerprint(files) : files;
             },
             cancellationToken);
-    }
-
-    // A template of the options takes the place of the files' own; its name and its checks change no token.
-    private static string WithTemplate(string files, ChatTemplate template)
-    {
-        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        Span<byte> length = stackalloc byte[sizeof(int)];
-        foreach (string? text in (string?[])
-        [
-            files, template.Start, template.SystemPlace.ToString(), template.DefaultSystemText, template.SystemStart, template.SystemEnd, template.UserStart, template.UserEnd,
-            template.AssistantStart, template.AssistantEnd, template.ResponseStart, template.ResponseLead, template.TrimsTurns ? "trim" : "", template.EndToken,
-        ])
-        {
-            BinaryPrimitives.WriteInt32LittleEndian(length, text?.Length ?? -1);
-            hash.AppendData(length);
-            hash.AppendData(Encoding.UTF8.GetBytes(text ?? ""));
-        }
-
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 }
