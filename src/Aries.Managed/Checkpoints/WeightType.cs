@@ -1,7 +1,7 @@
 namespace Aries.Managed;
 
 /// <summary>How the numbers of saved weights are stored.</summary>
-public enum WeightType
+internal enum WeightType
 {
     /// <summary>32 bits: exactly what the engine computes with.</summary>
 #pragma warning disable CA1720 // The members name types: that is what they mean.
