@@ -11,7 +11,7 @@ internal static class AtomicOutput
         string aside = PathAside(path);
         try
         {
-            using (FileStream stream = new(aside, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16))
+            using (FileStream stream = new(aside, FileMode.Create, FileAccess.Write, FileShare.None, bufferSize: 1 << 16))
             {
                 write(stream);
                 stream.Flush(flushToDisk: true);
@@ -37,6 +37,11 @@ internal static class AtomicOutput
         }
 
         string aside = PathAside(path);
+        if (Directory.Exists(aside))
+        {
+            Directory.Delete(aside, recursive: true);
+        }
+
         Directory.CreateDirectory(aside);
         try
         {
@@ -72,5 +77,23 @@ internal static class AtomicOutput
         }
     }
 
+    /// <summary>Checks that a folder could be written: makes one aside, and deletes it. Folders above that are missing are not made.</summary>
+    /// <exception cref="IOException">A folder above is a file, or the disk refuses.</exception>
+    /// <exception cref="UnauthorizedAccessException">The folder above cannot be written to.</exception>
+    public static void CheckFolder(string path)
+    {
+        path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        string parent = Path.GetDirectoryName(path)!;
+        while (!Path.Exists(parent))
+        {
+            (path, parent) = (parent, Path.GetDirectoryName(parent)!);
+        }
+
+        string aside = PathAside(path);
+        Directory.CreateDirectory(aside);
+        Directory.Delete(aside, recursive: true);
+    }
+
+    // A process that was killed may have had the same id (in a container the id is the same at every start): what it left under the name is overwritten.
     private static string PathAside(string path) => $"{path}.tmp-{Environment.ProcessId}-{Interlocked.Increment(ref _counter)}";
 }

@@ -88,13 +88,14 @@ public sealed class ManagedPolicyTrainer : IPolicyTrainer
     public string Describe()
     {
         ManagedTrainerOptions o = _options;
+        string template = o.ChatTemplate is { } own ? $"{own.Name} {own.Fingerprint("")[..16]}" : "the model's";
         string lora = o.Lora is { } low ? string.Create(CultureInfo.InvariantCulture, $"rank {low.Rank} alpha {low.Alpha} on {low.Targets}") : "none";
         return string.Create(
             CultureInfo.InvariantCulture,
             $"ManagedPolicyTrainer: loss {TrainingIdentity.OfLoss(o.Loss)}, supervised {o.SupervisedNormalization}, LoRA {lora}, learning rate {o.LearningRate.Peak} warm-up {o.LearningRate.WarmUpFraction} from {o.LearningRate.WarmUpStart} then {o.LearningRate.Decay}, ")
             + string.Create(
                 CultureInfo.InvariantCulture,
-                $"AdamW {o.Optimizer.Beta1} {o.Optimizer.Beta2} {o.Optimizer.Epsilon} decay {o.Optimizer.WeightDecay} clip {o.Optimizer.MaxGradientNorm}, epochs {o.EpochCount}, batch {o.BatchSize}, micro-batch {o.MicroBatchTokens?.ToString(CultureInfo.InvariantCulture) ?? "default"}, length {o.MaxLength?.ToString(CultureInfo.InvariantCulture) ?? "context"} {o.Truncation}, template {o.ChatTemplate?.Name ?? "the model's"}");
+                $"AdamW {o.Optimizer.Beta1} {o.Optimizer.Beta2} {o.Optimizer.Epsilon} decay {o.Optimizer.WeightDecay} clip {o.Optimizer.MaxGradientNorm}, epochs {o.EpochCount}, batch {o.BatchSize}, micro-batch {o.MicroBatchTokens?.ToString(CultureInfo.InvariantCulture) ?? "default"}, length {o.MaxLength?.ToString(CultureInfo.InvariantCulture) ?? "context"} {o.Truncation}, template {template}");
     }
 
     private static void CheckOutput(TrainingRequest request)
@@ -106,8 +107,22 @@ public sealed class ManagedPolicyTrainer : IPolicyTrainer
         }
     }
 
+    // Hours of training must not end at a folder that could never be written.
+    private static void CheckCanBeWritten(string path)
+    {
+        try
+        {
+            AtomicOutput.CheckFolder(path);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new TrainingOutputException(path, exception);
+        }
+    }
+
     private TrainingResult TrainSupervised(SupervisedTrainingRequest request, Action<TrainingProgress>? progress, CancellationToken cancellationToken)
     {
+        CheckCanBeWritten(request.OutputPath);
         TrainedModel model = LoadPolicy(request);
         RowEncoder encoder = CreateEncoder(request, model.Config);
         List<TrainingRow> rows = encoder.Examples(request.Examples, cancellationToken);
@@ -118,6 +133,7 @@ public sealed class ManagedPolicyTrainer : IPolicyTrainer
 
     private TrainingResult TrainPreferences(PreferenceTrainingRequest request, Action<TrainingProgress>? progress, CancellationToken cancellationToken)
     {
+        CheckCanBeWritten(request.OutputPath);
         TrainedModel model = LoadPolicy(request);
         RowEncoder encoder = CreateEncoder(request, model.Config);
         List<TrainingRow> rows = encoder.Pairs(request.Pairs, _options.Loss.Sequences, cancellationToken);
@@ -253,9 +269,7 @@ public sealed class ManagedPolicyTrainer : IPolicyTrainer
 
     private static TrainedModel Load(PolicyCheckpoint checkpoint)
     {
-        (LlamaConfig config, LlamaWeights weights) = File.Exists(checkpoint.ModelPath)
-            ? Llama2cCheckpoint.Load(checkpoint.ModelPath)
-            : LlamaFolder.Load(checkpoint.ModelPath);
+        (LlamaConfig config, LlamaWeights weights) = LlamaFolder.Load(checkpoint.ModelPath);
         return new TrainedModel(config, weights, checkpoint.AdapterPath is { } path ? PeftAdapter.Load(path, weights) : null);
     }
 

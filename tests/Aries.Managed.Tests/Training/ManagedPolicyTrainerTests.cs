@@ -369,6 +369,112 @@ public sealed class ManagedPolicyTrainerTests : IDisposable
         Assert.Equal(3, steps.Count);
     }
 
+    // The reference is scored from its own files, never from the weights that a resumed training restored: without the kept scores the bits are the same.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task TrainPreferencesAsync_ResumedWithoutTheKeptReferenceScores_GivesTheSameBits(bool lora)
+    {
+        await Trainer(Options(lora)).TrainPreferencesAsync(Request("unbroken"), null, Token);
+        await StopAfter(4, Options(lora));
+        File.Delete(Path.Combine(At("state"), "reference.json"));
+
+        await Trainer(Options(lora)).TrainPreferencesAsync(Request("broken") with { StatePath = At("state") }, null, Token);
+
+        string weights = lora ? "adapter_model.safetensors" : "model.safetensors";
+        Assert.Equal(File.ReadAllBytes(Path.Combine(At("unbroken"), weights)), File.ReadAllBytes(Path.Combine(At("broken"), weights)));
+    }
+
+    // Scores that were kept of one reference are not taken for those of another.
+    [Fact]
+    public async Task TrainPreferencesAsync_ReferenceScoresOfAnotherModel_AreNotRead()
+    {
+        await StopAfter(1, Options(lora: true));
+        Directory.Delete(StepFolder(), recursive: true);
+        List<TrainingProgress> kept = [];
+        List<TrainingProgress> fresh = [];
+
+        await Trainer(Options(lora: true)).TrainPreferencesAsync(Request("out1", reference: "other") with { StatePath = At("state") }, kept.Add, Token);
+        await Trainer(Options(lora: true)).TrainPreferencesAsync(Request("out2", reference: "other"), fresh.Add, Token);
+
+        Assert.NotEqual(0, kept[0].Metrics["rewards/chosen"]);
+        Assert.Equal(fresh[0].Metrics["rewards/chosen"], kept[0].Metrics["rewards/chosen"]);
+    }
+
+    // Four equal pairs in batches of three: the last step has one pair, whose gradient counts as much as that of the three, for each step is the mean over its own pairs.
+    [Fact]
+    public async Task TrainPreferencesAsync_ShortLastBatch_CountsItsOwnPairs()
+    {
+        List<TrainingProgress> steps = [];
+        ManagedTrainerOptions options = Options(lora: false) with { EpochCount = 1, LearningRate = new LearningRateOptions { Peak = 1e-30 } };
+
+        await Trainer(options).TrainPreferencesAsync(Request("out") with { Pairs = [.. Enumerable.Repeat(Pairs()[0], 4)] }, steps.Add, Token);
+
+        Assert.Equal(2, steps.Count);
+        Assert.Equal(steps[0].Metrics["grad_norm"], steps[1].Metrics["grad_norm"], 1e-5 * steps[0].Metrics["grad_norm"]);
+        Assert.Equal(steps[0].Metrics["loss"], steps[1].Metrics["loss"], 1e-9);
+    }
+
+    // A file stands where a folder is needed: said before the first step, not after the last.
+    [Fact]
+    public async Task TrainPreferencesAsync_OutputThatCannotBeMade_ThrowsBeforeTheFirstStep()
+    {
+        File.WriteAllText(At("file"), "");
+        List<TrainingProgress> steps = [];
+
+        TrainingOutputException exception = await Assert.ThrowsAsync<TrainingOutputException>(
+            () => Trainer(Options(lora: true)).TrainPreferencesAsync(Request(Path.Combine("file", "out")), steps.Add, Token));
+
+        Assert.Equal(At(Path.Combine("file", "out")), exception.Path);
+        Assert.Empty(steps);
+    }
+
+    // What goes wrong while training, and not before: the folder above the output is gone when it is to be written.
+    [Fact]
+    public async Task TrainPreferencesAsync_OutputThatCannotBeWrittenAtTheEnd_KeepsTheState()
+    {
+        Directory.CreateDirectory(At("above"));
+        void Block(TrainingProgress progress)
+        {
+            if (progress.Step == progress.StepCount)
+            {
+                Directory.Delete(At("above"));
+                File.WriteAllText(At("above"), "");
+            }
+        }
+
+        await Assert.ThrowsAsync<TrainingOutputException>(() => Trainer(Options(lora: true) with { StateInterval = 5 })
+            .TrainPreferencesAsync(Request(Path.Combine("above", "out")) with { StatePath = At("state") }, Block, Token));
+
+        Assert.EndsWith("step-000000010", StepFolder(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task TrainPreferencesAsync_StateThatCannotBeWritten_NamesIt()
+    {
+        File.WriteAllText(At("state"), "");
+
+        TrainingStateException exception = await Assert.ThrowsAsync<TrainingStateException>(
+            () => Trainer(Options(lora: true)).TrainPreferencesAsync(Request("out") with { StatePath = At("state") }, null, Token));
+
+        Assert.StartsWith(At("state"), exception.Path, StringComparison.Ordinal);
+        Assert.False(Path.Exists(At("out")));
+    }
+
+    // A tokenizer with more ids than the model has would train rows of another model's text.
+    [Fact]
+    public async Task TrainPreferencesAsync_TokenizerOfAnotherModel_ThrowsBeforeTheFirstStep()
+    {
+        using TempFolder folder = new();
+        string model = folder.CopyOf(Aries.TestKit.TestData.Golden("stories260K-hf"));
+        LlamaFolderTests.Edit(model, "tokenizer.json", json => json["added_tokens"]!.AsArray().Add(new JsonObject { ["id"] = 600, ["content"] = "<new>" }));
+
+        ModelFormatException exception = await Assert.ThrowsAsync<ModelFormatException>(() => new ManagedPolicyTrainer().TrainPreferencesAsync(
+            Request("out") with { Policy = new PolicyCheckpoint(model), Reference = new PolicyCheckpoint(model) }, null, Token));
+
+        Assert.Contains("600", exception.Problem, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Describe_AnyOptionThatChangesResults_Changes()
     {
@@ -397,6 +503,7 @@ public sealed class ManagedPolicyTrainerTests : IDisposable
             start with { MaxLength = 9 },
             start with { Truncation = TruncationRule.Drop },
             start with { ChatTemplate = ChatTemplate.Plain },
+            start with { ChatTemplate = ChatTemplate.Plain with { UserEnd = "\n" } },
         ];
 
         string[] texts = [Trainer(start).Describe(), .. changed.Select(options => Trainer(options).Describe())];
