@@ -3,6 +3,7 @@ using Aries.Managed;
 namespace Aries;
 
 /// <summary>Adds the managed engine to Aries.</summary>
+/// <threadsafety>Calls for one builder must follow each other.</threadsafety>
 public static class ManagedAriesBuilderExtensions
 {
     /// <summary>Makes a model that runs in managed code the policy, and its engine the loader of checkpoints and the trainer.</summary>

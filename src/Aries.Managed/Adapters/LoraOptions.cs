@@ -2,6 +2,7 @@ namespace Aries.Managed;
 
 /// <summary>The shape of a low-rank adapter: y = W·x + (alpha ÷ rank)·B·(A·x).</summary>
 /// <remarks>Hu et al. 2021, <see href="https://arxiv.org/abs/2106.09685"/>, Eq. 3. Dropout is not offered: a preference loss compares policy and reference, which must both be deterministic.</remarks>
+/// <threadsafety>Not thread-safe while it is being changed; the trainer copies it.</threadsafety>
 public sealed record LoraOptions
 {
     /// <summary>Gets or sets the rank of the update.</summary>

@@ -188,9 +188,9 @@ public sealed class ManagedPolicyModel : IPolicyModel, ILogProbabilityModel
         }
         finally
         {
-            // A reader that breaks off ends the generation, and the engine is free when its loop is left.
+            // A reader that breaks off ends the generation, and the engine is free when its loop is left. A failure that nobody waits for any more is looked at, so that it counts as observed.
             await abandoned.CancelAsync().ConfigureAwait(false);
-            await generation.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).ConfigureAwait(false);
+            await generation.ContinueWith(static ended => _ = ended.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).ConfigureAwait(false);
         }
     }
 

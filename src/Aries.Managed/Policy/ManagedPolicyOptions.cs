@@ -1,6 +1,7 @@
 namespace Aries.Managed;
 
 /// <summary>How <see cref="ManagedPolicyModel"/> loads and runs a model.</summary>
+/// <threadsafety>Not thread-safe while it is being changed; what it is given to copies it.</threadsafety>
 public sealed record ManagedPolicyOptions
 {
     /// <summary>Gets or sets the LoRA adapter's folder, in PEFT layout.</summary>
