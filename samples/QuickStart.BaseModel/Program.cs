@@ -148,7 +148,7 @@ async Task<double> ReportAsync()
         IReadOnlyList<RefinementResult> results = await refiner.RefineAsync([.. development.Select(problem => new Prompt(problem.Question))]);
         if (temperature == 0)
         {
-            rightWorkings = development.Zip(results).Average(pair => pair.Second.Trace.Drafts.First().Text.EndsWith(pair.First.Answer.Split(':')[1], StringComparison.Ordinal) ? 1.0 : 0.0);
+            rightWorkings = development.Zip(results).Average(pair => HasRightWorkings(pair.First, pair.Second.Trace.Drafts.First().Text) ? 1.0 : 0.0);
             line += FormattableString.Invariant($" workings {100 * rightWorkings:F1};");
         }
 
@@ -164,3 +164,7 @@ async Task<double> ReportAsync()
     Console.WriteLine(line);
     return rightWorkings;
 }
+
+// All totals but the last: a model that guessed the answer wrong tends to end its workings with the guess.
+static bool HasRightWorkings(WordProblem problem, string response) =>
+    response.Split(':') is [_, string workings] && workings.StartsWith($" {string.Join(", ", problem.Totals.SkipLast(1))},", StringComparison.Ordinal);
