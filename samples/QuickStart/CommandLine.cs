@@ -27,12 +27,13 @@ internal static class CommandLine
         Option<float> learningRate = Number("--learning-rate", "The highest learning rate.", defaults.LearningRate);
         Option<int> batchSize = Number("--batch-size", "Pairs an optimiser step.", defaults.BatchSize);
         Option<int> loraRank = Number("--lora-rank", "Rank of a LoRA adapter; 0 trains all weights.", defaults.LoraRank);
+        Option<bool> development = new("--development") { Description = "Judge on the problems that settings are chosen on, not on those that results are reported on." };
         Option<long> seed = Number("--seed", "Seed of the run: prompts, drafts and order.", defaults.Seed);
 
         RootCommand command = new("Trains a language model to improve its own answers, and shows by how much.")
         {
             model, prompts, reward, output, json, compare, rounds, perRound, evaluation, turns, temperature, maxTokens,
-            alpha, beta, refinementBeta, oneSided, learningRate, batchSize, loraRank, seed,
+            alpha, beta, refinementBeta, oneSided, learningRate, batchSize, loraRank, development, seed,
         };
         command.SetAction((parsed, cancellationToken) => run(
             new Settings
@@ -56,6 +57,7 @@ internal static class CommandLine
                 LearningRate = parsed.GetValue(learningRate),
                 BatchSize = parsed.GetValue(batchSize),
                 LoraRank = parsed.GetValue(loraRank),
+                EvaluationSeed = parsed.GetValue(development) ? Settings.DevelopmentSeed : Settings.TestSeed,
                 Seed = parsed.GetValue(seed),
             },
             cancellationToken));
