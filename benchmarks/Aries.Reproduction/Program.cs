@@ -1,5 +1,6 @@
 // Makes the tables of docs/reproduction.md: every variant, several seeds, held-out prompts only.
-//   dotnet run -c Release --project benchmarks/Aries.Reproduction -- [--minutes N]
+//   dotnet run -c Release --project benchmarks/Aries.Reproduction -- [--minutes N] [--part I/N]
+// With parts, N processes share the work; the last one to end writes the tables of all.
 // Each run's numbers are a line of benchmarks/results/reproduction.jsonl; runs that are there are not made again.
 using System.Diagnostics;
 using System.Globalization;
@@ -9,19 +10,20 @@ using Aries;
 using Aries.Reproduction;
 using QuickStart;
 
-double minutes = args is ["--minutes", string text] ? double.Parse(text, CultureInfo.InvariantCulture) : double.PositiveInfinity;
+double minutes = Option("--minutes") is { } limit ? double.Parse(limit, CultureInfo.InvariantCulture) : double.PositiveInfinity;
+int[] part = [.. (Option("--part") ?? "0/1").Split('/').Select(number => int.Parse(number, CultureInfo.InvariantCulture))];
 string root = FindRoot();
 string results = Path.Combine(root, "benchmarks", "results", "reproduction.jsonl");
 JsonSerializerOptions json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 List<RunResult> runs = File.Exists(results) ? [.. File.ReadLines(results).Select(line => JsonSerializer.Deserialize<RunResult>(line)!)] : [];
 Stopwatch clock = Stopwatch.StartNew();
 
-// Seed by seed, so that an early stop leaves every variant with the seeds it has.
+// The methods first; then seed by seed, so that an early stop leaves every variant with the seeds it has.
 IEnumerable<(Variant Variant, long Seed)> plan =
-    from seed in Enumerable.Range(1, Variant.All.Max(variant => variant.SeedCount))
-    from variant in Variant.All
-    where seed <= variant.SeedCount
-    select (variant, (long)seed);
+    (from variant in Variant.All
+     from seed in Enumerable.Range(1, variant.SeedCount)
+     orderby variant.Method == Method.Aries && variant != Variant.All[0], seed
+     select (variant, (long)seed)).Where((_, index) => index % part[1] == part[0]);
 foreach ((Variant variant, long seed) in plan.Where(item => !runs.Any(run => run.Variant == item.Variant.Name && run.Seed == item.Seed)))
 {
     if (clock.Elapsed.TotalMinutes >= minutes)
@@ -36,9 +38,12 @@ foreach ((Variant variant, long seed) in plan.Where(item => !runs.Any(run => run
         CultureInfo.InvariantCulture, $"{clock.Elapsed.TotalMinutes:F1} min: {variant.Name}, seed {seed}: {string.Join(" ", run.Rounds.Select(round => $"[{Tables.Turns(round.Sampled)}]"))}"));
 }
 
+runs = [.. File.ReadLines(results).Select(line => JsonSerializer.Deserialize<RunResult>(line)!).OrderBy(run => run.Seed)];
 string page = Path.Combine(root, "docs", "reproduction.md");
 File.WriteAllText(page, Tables.Replace(File.ReadAllText(page), runs));
 return 0;
+
+string? Option(string name) => args.SkipWhile(argument => argument != name).Skip(1).FirstOrDefault();
 
 static async Task<RunResult> RunAsync(Variant variant, long seed)
 {

@@ -16,7 +16,7 @@ internal sealed record Variant(string Name, Method Method, Settings Settings, in
             new Variant("ARIES", Method.Aries, settings, 5),
             new Variant("Iterative DPO", Method.IterativeDpo, settings, 5),
             new Variant("supervised only", Method.SupervisedOnly, settings, 5),
-            new Variant("ARIES, one-sided", Method.Aries, settings with { OneSided = true }, 5),
+            new Variant("ARIES, one-sided", Method.Aries, settings with { OneSided = true }, 3),
             new Variant("ARIES, α 0.5", Method.Aries, settings with { Alpha = 0.5 }, 3),
             new Variant("ARIES, α 1", Method.Aries, settings with { Alpha = 1 }, 3),
             new Variant("ARIES, α 0 (DPO on chains)", Method.Aries, settings with { Alpha = 0 }, 3),
