@@ -15,6 +15,7 @@ int[] part = [.. (Option("--part") ?? "0/1").Split('/').Select(number => int.Par
 string root = FindRoot();
 string results = Path.Combine(root, "benchmarks", "results", "reproduction.jsonl");
 JsonSerializerOptions json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+Directory.CreateDirectory(Path.GetDirectoryName(results)!);
 List<RunResult> runs = File.Exists(results) ? [.. File.ReadLines(results).Select(line => JsonSerializer.Deserialize<RunResult>(line)!)] : [];
 Stopwatch clock = Stopwatch.StartNew();
 

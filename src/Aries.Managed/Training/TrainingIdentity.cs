@@ -30,7 +30,7 @@ internal static class TrainingIdentity
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
-    /// <summary>Names a loss with its settings, which are its own: by what it makes of three pairs.</summary>
+    /// <summary>Names a loss with its settings: by its own text, and, since a loss of somebody else's may keep them to itself, by what it makes of three pairs.</summary>
     public static string OfLoss(IPreferenceLoss loss)
     {
         const int Count = 3;
@@ -41,7 +41,7 @@ internal static class TrainingIdentity
         double[] gradients = new double[PairBatch.SequenceCount * Count];
         loss.Compute(new PairBatch(policy, loss.NeedsReference ? reference : [], lengths), losses, new PairGradients(gradients));
         string values = string.Join(',', losses.Concat(gradients).Select(value => value.ToString("G6", CultureInfo.InvariantCulture)));
-        return $"{loss.GetType().Name} {Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(values)))[..16]}";
+        return $"{loss} {Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(values)))[..16]}";
     }
 
     /// <summary>Lists what differs between two identities.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Numerics.Tensors;
 
 namespace Aries.Preferences;
@@ -47,6 +48,9 @@ public sealed class ApoDownLoss : IPreferenceLoss, IAccumulatingLoss, IRewardFun
 
     /// <inheritdoc/>
     public void Compute(in PairBatch batch, Span<double> losses, in PairGradients gradients) => LossGuard.Compute(this, batch, losses, gradients);
+
+    /// <summary>Returns the name and every option, the same in every culture.</summary>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{nameof(ApoDownLoss)} {{ Beta = {_options.Beta} }}");
 
     void IAccumulatingLoss.Accumulate(in PairBatch batch, double weight, Span<double> losses, in PairGradients gradients) =>
         RewardKernel.Accumulate(this, batch, weight, losses, gradients);

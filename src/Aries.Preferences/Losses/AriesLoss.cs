@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Aries.Preferences;
 
 /// <summary>The preference loss of ARIES: DPO on direct answers and the refinement loss on refined ones, over the same pairs.</summary>
@@ -53,6 +55,9 @@ public sealed class AriesLoss : IPreferenceLoss, IAccumulatingLoss
 
     /// <inheritdoc/>
     public void Compute(in PairBatch batch, Span<double> losses, in PairGradients gradients) => LossGuard.Compute(this, batch, losses, gradients);
+
+    /// <summary>Returns the name and every option, the same in every culture.</summary>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{nameof(AriesLoss)} {{ Alpha = {_alpha}, Direct = {_direct}, Refinement = {_refinement} }}");
 
     void IAccumulatingLoss.Accumulate(in PairBatch batch, double weight, Span<double> losses, in PairGradients gradients)
     {

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Aries.Preferences;
 
 /// <summary>The supervised warm-up of ARIES: the chosen response is learnt both as an answer and as the refinement of the rejected one.</summary>
@@ -36,6 +38,9 @@ public sealed class AriesSupervisedLoss : IPreferenceLoss, IAccumulatingLoss
 
     /// <inheritdoc/>
     public void Compute(in PairBatch batch, Span<double> losses, in PairGradients gradients) => LossGuard.Compute(this, batch, losses, gradients);
+
+    /// <summary>Returns the name and every option, the same in every culture.</summary>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{nameof(AriesSupervisedLoss)} {{ Normalization = {_normalization} }}");
 
     void IAccumulatingLoss.Accumulate(in PairBatch batch, double weight, Span<double> losses, in PairGradients gradients)
     {

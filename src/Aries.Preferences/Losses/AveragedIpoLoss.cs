@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Numerics.Tensors;
 
 namespace Aries.Preferences;
@@ -46,6 +47,9 @@ public sealed class AveragedIpoLoss : IPreferenceLoss, IAccumulatingLoss, IMargi
 
     /// <inheritdoc/>
     public void Compute(in PairBatch batch, Span<double> losses, in PairGradients gradients) => LossGuard.Compute(this, batch, losses, gradients);
+
+    /// <summary>Returns the name and every option, the same in every culture.</summary>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{nameof(AveragedIpoLoss)} {{ Beta = {_options.Beta} }}");
 
     void IAccumulatingLoss.Accumulate(in PairBatch batch, double weight, Span<double> losses, in PairGradients gradients) =>
         MarginKernel.Accumulate(this, PairSequence.Chosen, PairSequence.Rejected, reference: true, averaged: true, batch, weight, losses, gradients);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Numerics.Tensors;
 
 namespace Aries.Preferences;
@@ -49,6 +50,9 @@ public sealed class CpoLoss : IPreferenceLoss, IAccumulatingLoss, IMarginFunctio
 
     /// <inheritdoc/>
     public void Compute(in PairBatch batch, Span<double> losses, in PairGradients gradients) => LossGuard.Compute(this, batch, losses, gradients);
+
+    /// <summary>Returns the name and every option, the same in every culture.</summary>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{nameof(CpoLoss)} {{ Beta = {_options.Beta}, NllWeight = {_options.NllWeight}, Normalization = {_options.Normalization} }}");
 
     void IAccumulatingLoss.Accumulate(in PairBatch batch, double weight, Span<double> losses, in PairGradients gradients)
     {

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Aries.Preferences;
 
 /// <summary>Kahneman-Tversky Optimization: each response is judged on its own against a reference point, as desirable or undesirable.</summary>
@@ -72,6 +74,9 @@ public sealed class KtoLoss : IPreferenceLoss, IAccumulatingLoss
 
     /// <inheritdoc/>
     public void Compute(in PairBatch batch, Span<double> losses, in PairGradients gradients) => LossGuard.Compute(this, batch, losses, gradients);
+
+    /// <summary>Returns the name and every option, the same in every culture.</summary>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{nameof(KtoLoss)} {{ Beta = {_options.Beta}, DesirableWeight = {_options.DesirableWeight}, UndesirableWeight = {_options.UndesirableWeight} }}");
 
     /// <summary>Computes the loss of each unpaired example and its derivative with respect to the example's summed log-probability.</summary>
     /// <param name="policy">log πθ of each response, in nats. Shape [N].</param>

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Aries.Preferences;
 
 /// <summary>Odds Ratio Preference Optimization: the chosen response's negative log-likelihood and a logistic loss on the ratio of odds, with no reference.</summary>
@@ -53,6 +55,9 @@ public sealed class OrpoLoss : IPreferenceLoss, IAccumulatingLoss
 
     /// <inheritdoc/>
     public void Compute(in PairBatch batch, Span<double> losses, in PairGradients gradients) => LossGuard.Compute(this, batch, losses, gradients);
+
+    /// <summary>Returns the name and every option, the same in every culture.</summary>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{nameof(OrpoLoss)} {{ Lambda = {_options.Lambda} }}");
 
     void IAccumulatingLoss.Accumulate(in PairBatch batch, double weight, Span<double> losses, in PairGradients gradients)
     {

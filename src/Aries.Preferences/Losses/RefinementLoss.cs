@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Numerics.Tensors;
 
 namespace Aries.Preferences;
@@ -59,6 +60,9 @@ public sealed class RefinementLoss : IPreferenceLoss, IAccumulatingLoss, IMargin
 
     /// <inheritdoc/>
     public void Compute(in PairBatch batch, Span<double> losses, in PairGradients gradients) => LossGuard.Compute(this, batch, losses, gradients);
+
+    /// <summary>Returns the name and every option, the same in every culture.</summary>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{nameof(RefinementLoss)} {{ Beta = {_options.Beta}, TwoSided = {_options.TwoSided} }}");
 
     void IAccumulatingLoss.Accumulate(in PairBatch batch, double weight, Span<double> losses, in PairGradients gradients)
     {

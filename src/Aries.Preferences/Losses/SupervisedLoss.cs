@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Aries.Preferences;
 
 /// <summary>Supervised fine-tuning: the negative log-likelihood of the chosen response.</summary>
@@ -36,6 +38,9 @@ public sealed class SupervisedLoss : IPreferenceLoss, IAccumulatingLoss
 
     /// <inheritdoc/>
     public void Compute(in PairBatch batch, Span<double> losses, in PairGradients gradients) => LossGuard.Compute(this, batch, losses, gradients);
+
+    /// <summary>Returns the name and every option, the same in every culture.</summary>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{nameof(SupervisedLoss)} {{ Normalization = {_normalization} }}");
 
     void IAccumulatingLoss.Accumulate(in PairBatch batch, double weight, Span<double> losses, in PairGradients gradients) =>
         LikelihoodKernel.Accumulate(PairSequence.Chosen, _normalization, batch, weight, losses, gradients);

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 
 namespace Aries.Preferences;
 
@@ -98,6 +99,10 @@ public sealed class WeightedLoss : IPreferenceLoss
             }
         }
     }
+
+    /// <summary>Returns the name and every term, the same in every culture.</summary>
+    public override string ToString() =>
+        $"{nameof(WeightedLoss)} {{ {string.Join(" + ", _terms.Select(term => string.Create(CultureInfo.InvariantCulture, $"{term.Weight} · {term.Loss}")))} }}";
 
     private static void AddThroughScratch(WeightedLossTerm term, in PairBatch batch, Span<double> losses, in PairGradients gradients)
     {
