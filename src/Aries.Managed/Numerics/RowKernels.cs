@@ -57,18 +57,6 @@ internal static class RowKernels
         }
     }
 
-    /// <summary>Computes y += scale·x.</summary>
-    /// <exception cref="ArgumentException">The rows differ in length.</exception>
-    public static void AddScaled(ReadOnlySpan<float> x, float scale, Span<float> y)
-    {
-        CheckLengths(x.Length, y.Length);
-        Vector256<float> factor = Vector256.Create(scale);
-        for (int index = 0; index < x.Length; index += Lanes.Count)
-        {
-            Lanes.Store(Lanes.MultiplyAdd(Lanes.Load(x, index), factor, Lanes.Load(y, index)), y, index);
-        }
-    }
-
     /// <summary>Computes x *= scale.</summary>
     public static void Scale(Span<float> x, float scale)
     {
@@ -137,22 +125,6 @@ internal static class RowKernels
         }
 
         return Lanes.Sum(sum);
-    }
-
-    /// <summary>Replaces scores by probabilities: xᵢ ← exp(xᵢ) / Σⱼ exp(xⱼ). −∞ gives 0.</summary>
-    /// <param name="x">Scores, not all −∞.</param>
-    /// <exception cref="ArgumentException">The row is empty.</exception>
-    public static void Softmax(Span<float> x) => Scale(x, 1 / ExpShifted(x, Max(x)));
-
-    /// <summary>Replaces the gradient of a softmax's probabilities by that of its scores: gᵢ ← pᵢ·(gᵢ − Σⱼ pⱼ·gⱼ).</summary>
-    /// <exception cref="ArgumentException">The rows differ in length.</exception>
-    public static void SoftmaxBackward(ReadOnlySpan<float> probabilities, Span<float> gradient)
-    {
-        Vector256<float> mean = Vector256.Create(Dot(probabilities, gradient));
-        for (int index = 0; index < gradient.Length; index += Lanes.Count)
-        {
-            Lanes.Store(Lanes.Load(probabilities, index) * (Lanes.Load(gradient, index) - mean), gradient, index);
-        }
     }
 
     internal static void CheckLengths(int first, int second)

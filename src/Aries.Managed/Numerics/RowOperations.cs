@@ -6,23 +6,6 @@ namespace Aries.Managed;
 /// <threadsafety>Every member may be called concurrently on results that do not overlap.</threadsafety>
 internal static class RowOperations
 {
-    /// <summary>Computes y += x, as the residual stream does.</summary>
-    /// <param name="x">Shape [T, H].</param>
-    /// <param name="y">Shape [T, H].</param>
-    /// <param name="pool">Shares the rows.</param>
-    /// <exception cref="ArgumentException">The shapes differ.</exception>
-    public static void Add(Matrix x, Matrix y, WorkerPool pool)
-    {
-        Check(x.Rows == y.Rows && x.Columns == y.Columns, x, y.Rows, y.Columns);
-        pool.RunBlocks(x.Rows, BlockRows.RowsPerBlock(x), (x, y), static (state, start, end) =>
-        {
-            for (int row = start; row < end; row++)
-            {
-                RowKernels.Add(state.x.Row(row), state.y.Row(row));
-            }
-        });
-    }
-
     /// <summary>Adds a bias to every row.</summary>
     /// <param name="bias">Shape [H].</param>
     /// <param name="y">Shape [T, H].</param>

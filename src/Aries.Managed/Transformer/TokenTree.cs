@@ -23,13 +23,8 @@ internal sealed class TokenTree
     private int[] _itemOfEntry = [];
     private int _entryCount;
 
-    public int SequenceCount => _sequences.Count;
-
     /// <summary>Gets the (row, target) whose log-probabilities the sequences are sums of, each once, ordered by row. Filled by <see cref="Build"/>.</summary>
     public ReadOnlySpan<ScoredItem> Items => CollectionsMarshal.AsSpan(_items);
-
-    /// <summary>Gets the number of response tokens of a sequence.</summary>
-    public int ResponseLength(int sequence) => _sequences[sequence].Length - _sequences[sequence].ResponseStart;
 
     public void Clear()
     {
