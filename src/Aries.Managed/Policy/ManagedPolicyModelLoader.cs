@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Aries.Managed;
 
 /// <summary>Loads checkpoints into <see cref="ManagedPolicyModel"/>s.</summary>
@@ -50,4 +52,9 @@ public sealed class ManagedPolicyModelLoader : IPolicyModelLoader
             },
             cancellationToken);
     }
+
+    /// <summary>Returns the name, and the context length where it is set: of the options that change a response, the one that <see cref="GetFingerprintAsync"/> does not cover.</summary>
+    public override string ToString() => _options.ContextLength is { } length
+        ? string.Create(CultureInfo.InvariantCulture, $"{typeof(ManagedPolicyModelLoader).FullName} {{ ContextLength = {length} }}")
+        : typeof(ManagedPolicyModelLoader).FullName!;
 }

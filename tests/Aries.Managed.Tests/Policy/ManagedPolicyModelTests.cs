@@ -230,6 +230,17 @@ public sealed class ManagedPolicyModelTests
         Assert.True(model.GetService<PolicyModelMetadata>()!.UsesChatTemplate);
     }
 
+    // A run knows its engine by this text: it must tell apart what changes responses, and nothing else.
+    [Fact]
+    public void Loader_Options_AreInItsNameWhereTheyChangeResponses()
+    {
+        string name = new ManagedPolicyModelLoader().ToString();
+
+        Assert.Equal("Aries.Managed.ManagedPolicyModelLoader", name);
+        Assert.Equal(name, new ManagedPolicyModelLoader(new ManagedPolicyOptions { ThreadCount = 1, MaxBatchSize = 3, PrefillLength = 7 }).ToString());
+        Assert.NotEqual(name, new ManagedPolicyModelLoader(new ManagedPolicyOptions { ContextLength = 64 }).ToString());
+    }
+
     [Fact]
     public void AddManaged_Container_GivesPolicyLoaderAndTrainer()
     {
