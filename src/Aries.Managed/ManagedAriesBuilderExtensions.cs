@@ -24,10 +24,13 @@ public static class ManagedAriesBuilderExtensions
         options.Validate();
         ManagedTrainerOptions trainerOptions = new() { ChatTemplate = options.ChatTemplate };
         configureTrainer?.Invoke(trainerOptions);
-        trainerOptions.Validate();
+
+        // The parts are made at their first use; what the callers do to the options until then must not reach them.
+        ManagedPolicyOptions policy = options with { };
+        ManagedTrainerOptions trainer = trainerOptions.Copy();
         return builder
-            .UsePolicy(_ => ManagedPolicyModel.Load(path, options))
-            .UsePolicyLoader(_ => new ManagedPolicyModelLoader(options with { AdapterPath = null, TokenizerPath = null }))
-            .UseTrainer(_ => new ManagedPolicyTrainer(trainerOptions));
+            .UsePolicy(_ => ManagedPolicyModel.Load(path, policy))
+            .UsePolicyLoader(_ => new ManagedPolicyModelLoader(policy with { AdapterPath = null, TokenizerPath = null }))
+            .UseTrainer(_ => new ManagedPolicyTrainer(trainer));
     }
 }

@@ -83,10 +83,9 @@ internal static class AtomicOutput
     public static void CheckFolder(string path)
     {
         path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
-        string parent = Path.GetDirectoryName(path)!;
-        while (!Path.Exists(parent))
+        for (string? parent = Path.GetDirectoryName(path); parent is not null && !Path.Exists(parent); parent = Path.GetDirectoryName(parent))
         {
-            (path, parent) = (parent, Path.GetDirectoryName(parent)!);
+            path = parent;
         }
 
         string aside = PathAside(path);

@@ -255,5 +255,28 @@ public sealed class ManagedPolicyModelTests
         Assert.Throws<ArgumentOutOfRangeException>(() => services.AddAries().AddManaged(Folder, options => options.MaxBatchSize = 0));
     }
 
+    [Fact]
+    public void AddManaged_OptionsChangedAfterwards_DoNotMatter()
+    {
+        ServiceCollection services = new();
+        List<Action> changes = [];
+        services.AddAries().AddManaged(
+            Folder,
+            options =>
+            {
+                options.ContextLength = 64;
+                changes.Add(() => options.ContextLength = 32);
+            },
+            options => changes.Add(() => options.BatchSize = 7));
+        string trained = new ManagedPolicyTrainer().Describe();
+
+        changes.ForEach(change => change());
+        using ServiceProvider provider = services.BuildServiceProvider();
+
+        Assert.Equal(2, changes.Count);
+        Assert.Equal(64, provider.GetRequiredService<IPolicyModel>().GetService<PolicyModelMetadata>()!.ContextLength);
+        Assert.Equal(trained, provider.GetRequiredService<IPolicyTrainer>().Describe());
+    }
+
     private static GenerationRequest Greedy(string prompt, int maxTokens) => new(prompt, new SamplingOptions { Temperature = 0, MaxTokens = maxTokens });
 }
