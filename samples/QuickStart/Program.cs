@@ -16,7 +16,7 @@ static async Task<int> RunAsync(Settings settings, CancellationToken cancellatio
         await ShowAsync(task, settings, cancellationToken);
         return 0;
     }
-    catch (Exception exception) when (exception is AriesException or ArgumentException or IOException or UnauthorizedAccessException)
+    catch (Exception exception) when (exception is AriesException or ArgumentException or NotSupportedException or IOException or UnauthorizedAccessException)
     {
         Console.Error.WriteLine(exception.Message);
         return 1;

@@ -25,6 +25,8 @@ internal sealed class WordProblemScorer(IEnumerable<WordProblem> problems, bool 
     public Task<IReadOnlyList<RewardScore>> ScoreAsync(IReadOnlyList<ScoringRequest> requests, CancellationToken cancellationToken = default) =>
         Task.FromResult<IReadOnlyList<RewardScore>>([.. requests.Select(request => new RewardScore(Score(_problems[request.Prompt.Question], request.Response)))]);
 
+    public override string ToString() => $"{nameof(WordProblemScorer)} {{ CountWorkings = {countWorkings} }}";
+
     private double Score(WordProblem problem, string response)
     {
         IReadOnlyList<int> totals = problem.Totals;

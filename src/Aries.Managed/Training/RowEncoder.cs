@@ -14,12 +14,13 @@ internal sealed class RowEncoder(ISequenceEncoder encoder, RefinementTemplate te
     public long MovedBoundaryCount => encoder.MovedBoundaryCount;
 
     /// <summary>Encodes pairs.</summary>
-    /// <exception cref="ArgumentException">The loss wants mismatched sequences and there is one pair only.</exception>
+    /// <exception cref="ArgumentException">The loss wants mismatched sequences and all pairs have one prompt.</exception>
     public List<TrainingRow> Pairs(IReadOnlyList<PreferencePair> pairs, PairSequences sequences, CancellationToken cancellationToken)
     {
-        if (sequences.HasFlag(PairSequences.Mismatched) && pairs.Count < 2)
+        bool wantsMismatched = sequences.HasFlag(PairSequences.Mismatched);
+        if (wantsMismatched && pairs.All(pair => pair.Prompt == pairs[0].Prompt))
         {
-            throw new ArgumentException("The loss scores a prompt with another pair's response, so it needs two pairs or more.", nameof(pairs));
+            throw new ArgumentException("The loss scores a prompt with the response to another one, so it needs pairs of two prompts or more.", nameof(pairs));
         }
 
         List<TrainingRow> rows = [];
@@ -27,13 +28,26 @@ internal sealed class RowEncoder(ISequenceEncoder encoder, RefinementTemplate te
         {
             cancellationToken.ThrowIfCancellationRequested();
             PreferencePair pair = pairs[index];
-            string neighbour = pairs[(index + 1) % pairs.Count].Chosen;
+            string neighbour = wantsMismatched ? ResponseToAnotherPrompt(pairs, index) : "";
             TrainingSequence[] row =
                 [.. Enumerable.Range(0, PairBatch.SequenceCount).Select(kind => (((int)sequences >> kind) & 1) == 0 ? Unscored : Encode(pair, (PairSequence)kind, neighbour))];
             AddUnlessUseless(rows, row, sequences, pair.ChosenProbability);
         }
 
         return rows;
+    }
+
+    // The next pair's, or where several pairs share a prompt, that of the next pair after them.
+    private static string ResponseToAnotherPrompt(IReadOnlyList<PreferencePair> pairs, int index)
+    {
+        int other = index;
+        do
+        {
+            other = (other + 1) % pairs.Count;
+        }
+        while (pairs[other].Prompt == pairs[index].Prompt);
+
+        return pairs[other].Chosen;
     }
 
     /// <summary>Encodes supervised examples, as rows with a <see cref="PairSequence.Chosen"/> sequence.</summary>
