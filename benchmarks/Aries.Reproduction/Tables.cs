@@ -42,7 +42,7 @@ internal static class Tables
         }
 
         text.AppendLine("\n### At equal written tokens: four parallel direct answers of the last policy");
-        text.AppendLine("| policy | seeds | vote of 4 | best of 4 by the true score | its own chain, turn 2 | its own chain, turn 4 |");
+        text.AppendLine("| policy | seeds | vote of 4 | best of 4 by the verifier | its own chain, turn 2 | its own chain, turn 4 |");
         text.AppendLine("| --- | --- | --- | --- | --- | --- |");
         foreach (Variant variant in Variant.All.Take(2))
         {
