@@ -155,8 +155,7 @@ async Task<double> ReportAsync()
         line += FormattableString.Invariant($" T {temperature:F1}:");
         for (int turn = 0; turn < 4; turn++)
         {
-            int right = development.Zip(results).Count(pair =>
-                WordProblemScorer.ExtractAnswer(pair.Second.Trace.Drafts.ElementAt(turn).Text) == pair.First.Totals[^1].ToString(CultureInfo.InvariantCulture));
+            int right = development.Zip(results).Count(pair => WordProblemScorer.IsRight(pair.First, pair.Second.Trace.Drafts.ElementAt(turn).Text));
             line += FormattableString.Invariant($" {100.0 * right / development.Count:F1}");
         }
     }

@@ -22,6 +22,10 @@ internal sealed class WordProblemScorer(IEnumerable<WordProblem> problems, bool 
         return int.TryParse(head, NumberStyles.None, CultureInfo.InvariantCulture, out _) ? head : null;
     }
 
+    /// <summary>Returns whether a response says the right number.</summary>
+    public static bool IsRight(WordProblem problem, string response) =>
+        ExtractAnswer(response) == problem.Totals[^1].ToString(CultureInfo.InvariantCulture);
+
     public Task<IReadOnlyList<RewardScore>> ScoreAsync(IReadOnlyList<ScoringRequest> requests, CancellationToken cancellationToken = default) =>
         Task.FromResult<IReadOnlyList<RewardScore>>([.. requests.Select(request => new RewardScore(Score(_problems[request.Prompt.Question], request.Response)))]);
 
@@ -30,7 +34,7 @@ internal sealed class WordProblemScorer(IEnumerable<WordProblem> problems, bool 
     private double Score(WordProblem problem, string response)
     {
         IReadOnlyList<int> totals = problem.Totals;
-        double score = ExtractAnswer(response) == totals[^1].ToString(CultureInfo.InvariantCulture) ? 1 : 0;
+        double score = IsRight(problem, response) ? 1 : 0;
         if (!countWorkings)
         {
             return score;
