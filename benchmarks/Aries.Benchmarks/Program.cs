@@ -1,11 +1,22 @@
 using Aries.Benchmarks.Managed;
 using BenchmarkDotNet.Running;
 
-// `peak [threads]` prints the products' share of the machine's peak; anything else goes to BenchmarkDotNet.
-if (args is ["peak", ..])
+// Some measurements are ratios to what the machine can do, or need processes of their own; anything else goes to BenchmarkDotNet.
+switch (args)
 {
-    PeakTable.Print(Console.Out, args.AsSpan(1));
-    return;
+    case ["peak", ..]:
+        PeakTable.Print(Console.Out, args.AsSpan(1));
+        break;
+    case ["training", ..]:
+        TrainingTable.Print(Console.Out, args.AsSpan(1));
+        break;
+    case ["training-step", _, _]:
+        TrainingTable.PrintStep(Console.Out, args.AsSpan(1));
+        break;
+    case ["scaling", ..]:
+        ScalingTable.Print(Console.Out, args.AsSpan(1));
+        break;
+    default:
+        BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
+        break;
 }
-
-BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
