@@ -10,15 +10,16 @@ namespace Aries.EndToEnd.Tests;
 /// <summary>Holds the packages to their roles: who references whom, what is public, and where it stands.</summary>
 public partial class ArchitectureTests
 {
-    // Core references abstractions only, Preferences nothing of Aries; a backend references Core and never another backend.
+    // Core references abstractions only, Preferences nothing of Aries; a backend references Core and what backends share, never another backend.
     private static readonly Dictionary<string, string[]> AllowedReferences = new(StringComparer.Ordinal)
     {
         ["Aries.Core"] = ["Microsoft.Extensions.DependencyInjection.Abstractions", "Microsoft.Extensions.Logging.Abstractions", "Microsoft.Extensions.Options"],
         ["Aries.Preferences"] = ["System.Numerics.Tensors"],
-        ["Aries.Managed"] = ["Aries.Core", "Aries.Preferences", "System.Numerics.Tensors", "Microsoft.ML.Tokenizers"],
-        ["Aries.OnnxRuntimeGenAI"] = ["Aries.Core", "Microsoft.ML.OnnxRuntimeGenAI.Managed", "Microsoft.ML.OnnxRuntimeGenAI"],
+        ["Aries.LocalModels"] = ["Aries.Core", "System.Numerics.Tensors"],
+        ["Aries.Managed"] = ["Aries.Core", "Aries.LocalModels", "Aries.Preferences", "System.Numerics.Tensors", "Microsoft.ML.Tokenizers"],
+        ["Aries.OnnxRuntimeGenAI"] = ["Aries.Core", "Aries.LocalModels", "Microsoft.ML.OnnxRuntimeGenAI.Managed", "Microsoft.ML.OnnxRuntimeGenAI"],
         ["Aries.OnnxRuntimeGenAI.Cuda"] = ["Aries.OnnxRuntimeGenAI", "Microsoft.ML.OnnxRuntimeGenAI.Cuda"],
-        ["Aries.OnnxRuntime"] = ["Aries.Core", "Microsoft.ML.OnnxRuntime.Managed", "Microsoft.ML.OnnxRuntime", "Microsoft.ML.Tokenizers", "Google.Protobuf"],
+        ["Aries.OnnxRuntime"] = ["Aries.Core", "Aries.LocalModels", "Microsoft.ML.OnnxRuntime.Managed", "Google.Protobuf", "System.Numerics.Tensors"],
         ["Aries.Extensions.AI"] = ["Aries.Core", "Microsoft.Extensions.AI", "Microsoft.Extensions.AI.Abstractions"],
         ["Aries.Evaluation"] = ["Aries.Core"],
         ["Aries.Bilevel"] = ["Aries.Core", "Aries.Managed"],
@@ -48,7 +49,8 @@ public partial class ArchitectureTests
     [Theory]
     [InlineData(typeof(AriesLoop), "Microsoft.Extensions.")]
     [InlineData(typeof(IPreferenceLoss))]
-    [InlineData(typeof(ManagedPolicyModel), "Aries.Core", "Aries.Preferences", "Microsoft.ML.Tokenizers", "Microsoft.Extensions.")]
+    [InlineData(typeof(ChatTemplate), "Aries.Core")]
+    [InlineData(typeof(ManagedPolicyModel), "Aries.Core", "Aries.LocalModels", "Aries.Preferences", "Microsoft.ML.Tokenizers", "Microsoft.Extensions.")]
     public void Assembly_References_AreTheFrameworkAndItsRoles(Type type, params string[] allowed)
     {
         string[] references = [.. type.Assembly.GetReferencedAssemblies().Select(name => name.Name!)];
@@ -60,6 +62,7 @@ public partial class ArchitectureTests
     [Theory]
     [InlineData(typeof(AriesLoop), "Aries")]
     [InlineData(typeof(IPreferenceLoss), "Aries.Preferences")]
+    [InlineData(typeof(ChatTemplate), "Aries")]
     [InlineData(typeof(ManagedPolicyModel), "Aries.Managed")]
     public void PublicTypes_Namespaces_AreThePackagesOwn(Type type, string expected)
     {
@@ -72,6 +75,7 @@ public partial class ArchitectureTests
     [Theory]
     [InlineData(typeof(AriesLoop))]
     [InlineData(typeof(IPreferenceLoss))]
+    [InlineData(typeof(ChatTemplate))]
     [InlineData(typeof(ManagedPolicyModel))]
     public void PublicTypes_Documentation_HasASummaryForEach(Type type)
     {
@@ -86,7 +90,7 @@ public partial class ArchitectureTests
     {
         Type[] open =
         [
-            .. new[] { typeof(AriesLoop), typeof(IPreferenceLoss), typeof(ManagedPolicyModel) }
+            .. new[] { typeof(AriesLoop), typeof(IPreferenceLoss), typeof(ChatTemplate), typeof(ManagedPolicyModel) }
                 .SelectMany(type => type.Assembly.GetExportedTypes())
                 .Where(type => type is { IsClass: true, IsSealed: false, IsAbstract: false }),
         ];

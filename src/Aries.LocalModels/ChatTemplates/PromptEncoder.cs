@@ -1,0 +1,84 @@
+namespace Aries;
+
+/// <summary>Turns prompts and responses into ids by one model's tokenizer and chat template, and responses back into text.</summary>
+/// <threadsafety>Every member may be called concurrently.</threadsafety>
+internal sealed class PromptEncoder
+{
+    private readonly ITextTokenizer _tokenizer;
+    private long _movedBoundaryCount;
+
+    /// <summary>Creates the encoder.</summary>
+    /// <param name="tokenizer">The tokenizer.</param>
+    /// <param name="template">The chat template; its tokens must be in the tokenizer.</param>
+    /// <param name="modelEndTokenIds">The ids that end a text of the model; at least one.</param>
+    public PromptEncoder(ITextTokenizer tokenizer, ChatTemplate template, IReadOnlyList<int> modelEndTokenIds)
+    {
+        _tokenizer = tokenizer;
+        Template = template;
+        EndTokenId = template.EndToken is { } end ? tokenizer.Id(end) ?? modelEndTokenIds[0] : modelEndTokenIds[0];
+        EndTokenIds = [.. modelEndTokenIds.Prepend(EndTokenId).Distinct()];
+    }
+
+    public ChatTemplate Template { get; }
+
+    /// <summary>Gets the id that is appended to a response.</summary>
+    public int EndTokenId { get; }
+
+    /// <summary>Gets the ids at any of which generation stops.</summary>
+    public IReadOnlyList<int> EndTokenIds { get; }
+
+    /// <summary>Gets how many examples had a boundary between prompt and response that the tokens of both together do not keep.</summary>
+    public long MovedBoundaryCount => Interlocked.Read(ref _movedBoundaryCount);
+
+    /// <summary>Encodes a prompt up to where the response begins, with one beginning token where the model uses one.</summary>
+    /// <exception cref="ArgumentException">The tokenizer cannot spell a character of it.</exception>
+    public int[] EncodePrompt(Prompt prompt)
+    {
+        ArgumentNullException.ThrowIfNull(prompt);
+        return Encode(Template.Render(prompt));
+    }
+
+    /// <summary>Encodes a prompt and its response.</summary>
+    /// <param name="prompt">The prompt.</param>
+    /// <param name="response">The response's text.</param>
+    /// <param name="isEnded">Whether the response ended by itself: then one end token is appended.</param>
+    /// <exception cref="ArgumentException">The tokenizer cannot spell a character of it.</exception>
+    /// <remarks>
+    /// The tokens of prompt and response together are cut after as many as the prompt alone has. Where they do not begin with the prompt's own (a merge reaches over the boundary),
+    /// the response is encoded alone instead: generation starts from the prompt's own tokens, so training must too.
+    /// </remarks>
+    public EncodedExample Encode(Prompt prompt, string response, bool isEnded = true)
+    {
+        ArgumentNullException.ThrowIfNull(response);
+        int[] promptIds = EncodePrompt(prompt);
+        IReadOnlyList<TextSegment> rendered = Template.RenderResponse(response);
+
+        // After no text at all there is no word that the response could go on in.
+        int[] together = Template.IsPlain && prompt.All(turn => turn.Text.Length == 0)
+            ? [.. promptIds, .. _tokenizer.Encode(rendered, isContinuation: true)]
+            : Encode([.. Template.Render(prompt), .. rendered]);
+        bool isMoved = !together.AsSpan().StartsWith(promptIds);
+        if (isMoved)
+        {
+            Interlocked.Increment(ref _movedBoundaryCount);
+        }
+
+        int[] responseIds = isMoved ? _tokenizer.Encode(rendered, isContinuation: true) : together[promptIds.Length..];
+        return new EncodedExample(promptIds, isEnded ? [.. responseIds, EndTokenId] : responseIds, isMoved);
+    }
+
+    /// <summary>Makes a decoder of one response's tokens as they are drawn.</summary>
+    public TokenStreamDecoder CreateDecoder() => new(_tokenizer, isContinuation: KeepsLeadingSpace);
+
+    /// <summary>Decodes a whole response.</summary>
+    public string DecodeResponse(ReadOnlySpan<int> ids) => _tokenizer.Decode(ids, isContinuation: KeepsLeadingSpace);
+
+    // Without a template a response goes on where the prompt's text ended, so that a space which begins it is part of it.
+    private bool KeepsLeadingSpace => Template.IsPlain;
+
+    private int[] Encode(IReadOnlyList<TextSegment> segments)
+    {
+        int[] ids = _tokenizer.Encode(segments);
+        return Template.IsPlain && _tokenizer.BeginTokenId is { } begin ? [begin, .. ids] : ids;
+    }
+}
