@@ -174,7 +174,7 @@ internal sealed class ResponseScorer
     {
         try
         {
-            _head.LogProbabilities(hidden, CollectionsMarshal.AsSpan(_items), _values.AsSpan(0, _items.Count));
+            _head.LogProbabilities(hidden, CollectionsMarshal.AsSpan(_items), _values.AsSpan(0, _items.Count), forBackward: false);
         }
         catch (NotFiniteNumberException exception)
         {

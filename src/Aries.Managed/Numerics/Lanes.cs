@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using Aries.Preferences;
 
 namespace Aries.Managed;
 
@@ -39,28 +40,9 @@ internal static class Lanes
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> MultiplyAdd(Vector256<float> x, Vector256<float> y, Vector256<float> z) => Vector256.FusedMultiplyAdd(x, y, z);
 
-    /// <summary>Computes eˣ to within 2 units in the last place; 0 below −87.3, and e^88.3 above 88.3. NaN stays NaN.</summary>
+    /// <inheritdoc cref="VectorExp.Exp(Vector256{float})"/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Exp(Vector256<float> x)
-    {
-        // eˣ = 2ⁿ·eʳ with n = round(x / ln 2) and |r| ≤ ln 2 / 2; ln 2 is taken off in two parts, the first of which n multiplies exactly.
-        x = Vector256.Min(x, Vector256.Create(88.3f));
-        Vector256<float> n = Vector256.Round(x * 1.44269504f);
-        Vector256<float> r = MultiplyAdd(n, Vector256.Create(-0.693359375f), x);
-        r = MultiplyAdd(n, Vector256.Create(2.12194440e-4f), r);
-
-        // The minimax polynomial of Cephes' expf for eʳ − 1 − r over r², to float32's precision.
-        Vector256<float> p = Vector256.Create(1.9875691500e-4f);
-        p = MultiplyAdd(p, r, Vector256.Create(1.3981999507e-3f));
-        p = MultiplyAdd(p, r, Vector256.Create(8.3334519073e-3f));
-        p = MultiplyAdd(p, r, Vector256.Create(4.1665795894e-2f));
-        p = MultiplyAdd(p, r, Vector256.Create(1.6666665459e-1f));
-        p = MultiplyAdd(p, r, Vector256.Create(5.0000001201e-1f));
-        p = MultiplyAdd(p, r * r, r) + Vector256<float>.One;
-
-        Vector256<float> power = Vector256.ShiftLeft(Vector256.ConvertToInt32(n) + Vector256.Create(127), 23).AsSingle();
-        return Vector256.ConditionalSelect(Vector256.LessThan(x, Vector256.Create(-87.3f)), Vector256<float>.Zero, p * power);
-    }
+    public static Vector256<float> Exp(Vector256<float> x) => VectorExp.Exp(x);
 
     /// <summary>Computes 1 / (1 + e⁻ˣ) without overflow.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

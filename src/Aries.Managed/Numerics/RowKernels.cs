@@ -57,13 +57,30 @@ internal static class RowKernels
         }
     }
 
-    /// <summary>Computes x *= scale.</summary>
-    public static void Scale(Span<float> x, float scale)
+    /// <summary>Computes y += scale·x.</summary>
+    /// <exception cref="ArgumentException">The rows differ in length.</exception>
+    public static void AddScaled(ReadOnlySpan<float> x, float scale, Span<float> y)
     {
+        CheckLengths(x.Length, y.Length);
         Vector256<float> factor = Vector256.Create(scale);
         for (int index = 0; index < x.Length; index += Lanes.Count)
         {
-            Lanes.Store(Lanes.Load(x, index) * factor, x, index);
+            Lanes.Store(Lanes.MultiplyAdd(factor, Lanes.Load(x, index), Lanes.Load(y, index)), y, index);
+        }
+    }
+
+    /// <summary>Computes x *= scale.</summary>
+    public static void Scale(Span<float> x, float scale) => Scale(x, scale, x);
+
+    /// <summary>Computes y = scale·x.</summary>
+    /// <exception cref="ArgumentException">The rows differ in length.</exception>
+    public static void Scale(ReadOnlySpan<float> x, float scale, Span<float> y)
+    {
+        CheckLengths(x.Length, y.Length);
+        Vector256<float> factor = Vector256.Create(scale);
+        for (int index = 0; index < x.Length; index += Lanes.Count)
+        {
+            Lanes.Store(Lanes.Load(x, index) * factor, y, index);
         }
     }
 

@@ -2,113 +2,120 @@ using Aries.Preferences;
 
 namespace Aries.Managed;
 
-/// <summary>From hidden rows to log-probabilities of given tokens, and back. [rows, vocabulary] is held for a chunk of rows only.</summary>
+/// <summary>From hidden rows to log-probabilities of given tokens, and back. Of [rows, vocabulary], a tile is held: some rows by a block of the vocabulary.</summary>
+/// <remarks>
+/// <para>With p = softmax(h·Wᵀ) of a row h, and coefficients c_j of the tokens t_j that are asked of it:</para>
+/// <code>
+/// log p(t)  = (h·Wᵀ)_t − log Σ exp(h·Wᵀ)
+/// ∂/∂h      = Σ_j c_j · W[t_j] − (Σ_j c_j) · (p·W)
+/// ∂/∂W[v]   = Σ_rows (Σ_{j: t_j = v} c_j − p_v · Σ_j c_j) · h
+/// </code>
+/// <para>
+/// The limit is the processor's multiply-adds. p·W does not depend on the coefficients, so the forward pass computes it while a tile's exponentials are near; the gradient of the hidden rows then
+/// needs no product, and a frozen head no second look at the logits. The sums of a row pass over the blocks of the vocabulary in one order, so neither its neighbours, nor the threads,
+/// nor how many rows are held at once change a bit.
+/// </para>
+/// </remarks>
 /// <threadsafety>Not thread-safe: it keeps its buffers.</threadsafety>
-internal sealed class OutputHead
+internal sealed partial class OutputHead
 {
-    // 32 MB of logits: the rows of a usual micro-batch of a small model are one chunk, whose logits the backward pass finds still there.
-    private const int DefaultLogitBudget = 8 << 20;
-    private const int SmallestChunk = 16;
+    // 1024 rows of it are 2 MB of logits: what the product has written is still near when the sums read it. The sums follow the blocks,
+    // so this is part of the results' definition; another value gives other roundings.
+    private const int BlockLength = 512;
+
+    private const int DefaultRowsAtOnce = 1024;
+
+    // 32 MB, which nobody misses.
+    private const long LeastKept = 8 << 20;
 
     private readonly Parameter _weight;
     private readonly WorkerPool _pool;
-    private readonly List<Chunk> _chunks = [];
-    private readonly int _logitBudget;
+    private readonly long _keptLogits;
+    private readonly int _rowsAtOnce;
     private ScoredItem[] _items = [];
-    private int[] _targets = [];
-    private int[] _zeros = [];
+    private int[] _firstItem = [0];
     private double[] _values = [];
     private int _itemCount;
-    private int[] _firstItem = [0];
+    private RunningSoftmax[] _softmax = [];
     private double[] _logSumExps = [];
     private double[] _entropies = [];
+    private double[] _coefficients = [];
     private float[] _hidden = [];
-    private float[] _hiddenGradient = [];
-    private float[] _logits = [];
+    private float[] _expected = [];
+    private float[] _scaled = [];
+    private float[] _shifts = [];
+    private float[][] _kept = [];
+    private float[] _passing = [];
+    private int _keptCount;
+    private bool _forBackward;
 
     /// <summary>Creates the head of a model.</summary>
     /// <param name="weights">The model's weights, read at each call.</param>
     /// <param name="pool">The threads.</param>
-    /// <param name="logitBudget">How many logits are held at once, at least; it changes no bit of the log-probabilities.</param>
-    public OutputHead(LlamaWeights weights, WorkerPool pool, int logitBudget = DefaultLogitBudget)
+    /// <param name="keptLogits">How many of the logits a pass for <see cref="Backward"/> may keep, so that a trained head need not compute them again; it changes no bit of any result.</param>
+    /// <param name="rowsAtOnce">How many rows go over the vocabulary together; it changes no bit of any result but the weight's gradient.</param>
+    public OutputHead(LlamaWeights weights, WorkerPool pool, long keptLogits = 0, int rowsAtOnce = DefaultRowsAtOnce)
     {
-        _logitBudget = logitBudget;
-        _weight = weights.Head;
-        _pool = pool;
+        (_weight, _pool, _keptLogits, _rowsAtOnce) = (weights.Head, pool, keptLogits, rowsAtOnce);
     }
 
     /// <summary>Gets the number of rows that the last items name.</summary>
     public int RowCount { get; private set; }
 
+    private int TileCount => (RowCount + _rowsAtOnce - 1) / _rowsAtOnce * BlockCount;
+
+    private int BlockCount => (_weight.Rows + BlockLength - 1) / BlockLength;
+
+    /// <summary>Returns how many logits are worth keeping where the head is trained: as many as its weight, gradient and two moments have values, or 32 MB.</summary>
+    /// <param name="vocabulary">V.</param>
+    /// <param name="hiddenSize">H.</param>
+    public static long WorthKeeping(int vocabulary, int hiddenSize) => Math.Max(LeastKept, 4L * vocabulary * hiddenSize);
+
     /// <summary>Computes the log-probability of each item, in nats.</summary>
     /// <param name="hidden">What <see cref="Transformer.Forward"/> returned. Shape [rows, H].</param>
     /// <param name="items">The items, ordered by row.</param>
     /// <param name="logProbabilities">Receives log softmax(hidden·Wᵀ)[target] of each item; its sums are float64.</param>
+    /// <param name="forBackward">Whether <see cref="Backward"/> follows: then p·W is computed too.</param>
     /// <returns>The mean entropy of the rows' distributions, in nats; 0 without items.</returns>
-    /// <exception cref="NotFiniteNumberException">A hidden row holds NaN or infinity.</exception>
-    public double LogProbabilities(Matrix hidden, ReadOnlySpan<ScoredItem> items, Span<double> logProbabilities)
+    /// <exception cref="NotFiniteNumberException">A hidden row holds NaN or infinity, or a row's logits do.</exception>
+    public double LogProbabilities(Matrix hidden, ReadOnlySpan<ScoredItem> items, Span<double> logProbabilities, bool forBackward)
     {
+        _forBackward = forBackward;
         Plan(items);
-        double entropy = 0;
-        foreach (Chunk chunk in _chunks)
+        GatherRows(hidden);
+        Buffers.Ensure(ref _expected, forBackward ? RowCount * _weight.Columns : 0);
+        for (int index = 0; index < TileCount; index++)
         {
-            ComputeLogits(hidden, chunk);
-            _pool.Run(chunk.RowCount, (this, chunk), static (state, row) => state.Item1.Reduce(state.chunk, row));
-            for (int row = 0; row < chunk.RowCount; row++)
+            Tile tile = TileAt(index);
+            Matrix logits = Logits(tile);
+            MatrixProduct.TimesTransposed(RowsOf(_hidden, tile), WeightOf(tile), logits, accumulate: false, _pool);
+            _pool.RunBlocks(tile.RowCount, BlockRows.RowsPerBlock(logits), (this, tile, logits), static (state, start, end) => state.Item1.Fold(state.tile, state.logits, start, end));
+            if (forBackward)
             {
-                entropy += _entropies[chunk.FirstRow + row];
+                MatrixProduct.Times(logits, WeightOf(tile), RowsOf(_expected, tile), accumulate: tile.Block > 0, _pool);
             }
+        }
+
+        double entropy = 0;
+        for (int row = 0; row < RowCount; row++)
+        {
+            entropy += _entropies[row];
         }
 
         _values.AsSpan(0, items.Length).CopyTo(logProbabilities);
         return RowCount == 0 ? 0 : entropy / RowCount;
     }
 
-    /// <summary>Back-propagates Σ coefficient·log-probability over the items of the last <see cref="LogProbabilities"/>.</summary>
-    /// <param name="hidden">The same hidden rows.</param>
-    /// <param name="coefficients">∂loss/∂log-probability of each item.</param>
-    /// <param name="hiddenGradient">Receives ∂loss/∂hidden; rows without items become 0. Shape [rows, H].</param>
-    /// <param name="weightGradient">∂loss/∂W is added to it; null where the head is not trained.</param>
-    public void Backward(Matrix hidden, ReadOnlySpan<double> coefficients, Matrix hiddenGradient, Parameter? weightGradient)
-    {
-        hiddenGradient.Clear();
-        coefficients[.._itemCount].CopyTo(_values);
-        int width = _weight.Columns;
-        foreach (Chunk chunk in _chunks)
-        {
-            if (_chunks.Count > 1)
-            {
-                ComputeLogits(hidden, chunk);
-            }
-
-            _pool.Run(chunk.RowCount, (this, chunk), static (state, row) => state.Item1.Differentiate(state.chunk, row));
-            Matrix logitGradient = new(_logits, chunk.RowCount, _weight.Rows);
-            Matrix rows = new(_hidden, chunk.RowCount, width);
-            Matrix rowGradient = new(Buffers.Ensure(ref _hiddenGradient, chunk.RowCount * width), chunk.RowCount, width);
-            MatrixProduct.Times(logitGradient, _weight, rowGradient, accumulate: false, _pool);
-            if (weightGradient is not null)
-            {
-                MatrixProduct.TransposedTimes(logitGradient, rows, weightGradient, accumulate: true, _pool);
-            }
-
-            for (int row = 0; row < chunk.RowCount; row++)
-            {
-                rowGradient.Row(row).CopyTo(hiddenGradient.Row(_items[_firstItem[chunk.FirstRow + row]].Row));
-            }
-        }
-    }
-
     private void Plan(ReadOnlySpan<ScoredItem> items)
     {
-        _chunks.Clear();
         if (_items.Length < items.Length)
         {
             int length = items.Length + (items.Length / 8);
             _items = new ScoredItem[length];
-            _targets = new int[length];
-            _zeros = new int[length];
             _values = new double[length];
+            _coefficients = new double[length];
             _firstItem = new int[length + 1];
+            _softmax = new RunningSoftmax[length];
             _logSumExps = new double[length];
             _entropies = new double[length];
         }
@@ -118,7 +125,6 @@ internal sealed class OutputHead
         int rows = 0;
         for (int item = 0; item < items.Length; item++)
         {
-            _targets[item] = items[item].Target;
             if (item > 0 && items[item].Row < items[item - 1].Row)
             {
                 throw new ArgumentException($"Item {item} has row {items[item].Row}, before the row of the item before it; order the items by row.", nameof(items));
@@ -132,62 +138,120 @@ internal sealed class OutputHead
 
         _firstItem[rows] = _itemCount;
         RowCount = rows;
-        int chunkRows = Math.Max(SmallestChunk, _logitBudget / _weight.Rows);
-        for (int first = 0; first < rows; first += chunkRows)
+        _softmax.AsSpan(0, rows).Clear();
+        Buffers.Ensure(ref _shifts, _forBackward ? rows * BlockCount : 0);
+        int tileLength = Math.Min(rows, _rowsAtOnce) * Math.Min(_weight.Rows, BlockLength);
+        _keptCount = _forBackward && tileLength > 0 ? (int)Math.Min(TileCount, _keptLogits / tileLength) : 0;
+        if (_kept.Length < _keptCount)
         {
-            _chunks.Add(new Chunk(first, Math.Min(chunkRows, rows - first)));
+            int before = _kept.Length;
+            Array.Resize(ref _kept, _keptCount);
+            _kept.AsSpan(before).Fill([]);
         }
     }
 
-    private (int First, int End) ItemsOf(int row) => (_firstItem[row], _firstItem[row + 1]);
-
-    private void ComputeLogits(Matrix hidden, Chunk chunk)
+    private void GatherRows(Matrix hidden)
     {
-        int width = _weight.Columns;
-        Matrix rows = new(Buffers.Ensure(ref _hidden, chunk.RowCount * width), chunk.RowCount, width);
-        for (int row = 0; row < chunk.RowCount; row++)
+        Matrix rows = new(Buffers.Ensure(ref _hidden, RowCount * hidden.Columns), RowCount, hidden.Columns);
+        _pool.RunBlocks(RowCount, BlockRows.RowsPerBlock(hidden), (this, hidden, rows), static (state, start, end) =>
         {
-            int source = _items[_firstItem[chunk.FirstRow + row]].Row;
-            hidden.Row(source).CopyTo(rows.Row(row));
-            float square = RowKernels.Dot(rows.Row(row), rows.Row(row));
-            if (!float.IsFinite(square))
+            (OutputHead head, Matrix hidden, Matrix rows) = state;
+            for (int row = start; row < end; row++)
             {
-                throw new NotFiniteNumberException($"The network's output is not finite at row {source} of {hidden.Rows}.", square);
+                hidden.Row(head._items[head._firstItem[row]].Row).CopyTo(rows.Row(row));
+            }
+        });
+    }
+
+    private Tile TileAt(int index)
+    {
+        int firstRow = index / BlockCount * _rowsAtOnce;
+        int block = index % BlockCount;
+        return new Tile(index, firstRow, Math.Min(_rowsAtOnce, RowCount - firstRow), block, Math.Min(BlockLength, _weight.Rows - (block * BlockLength)));
+    }
+
+    private Matrix Logits(in Tile tile)
+    {
+        ref float[] buffer = ref tile.Index < _keptCount ? ref _kept[tile.Index] : ref _passing;
+        return new Matrix(Buffers.Ensure(ref buffer, tile.RowCount * tile.Length), tile.RowCount, tile.Length);
+    }
+
+    private Matrix WeightOf(in Tile tile) => Matrix.Of(_weight).RowRange(tile.Start, tile.Length);
+
+    private Matrix RowsOf(float[] rows, in Tile tile) => new(rows, tile.FirstRow * _weight.Columns, tile.RowCount, _weight.Columns, _weight.Columns);
+
+    // A tile's rows into their running sums; for the backward pass they become exponentials, and what was summed of earlier ones moves to the new maximum.
+    private void Fold(in Tile tile, Matrix logits, int start, int end)
+    {
+        for (int i = start; i < end; i++)
+        {
+            int row = tile.FirstRow + i;
+            for (int item = _firstItem[row]; item < _firstItem[row + 1]; item++)
+            {
+                int column = _items[item].Target - tile.Start;
+                if ((uint)column < (uint)tile.Length)
+                {
+                    _values[item] = logits.Row(i)[column];
+                }
+            }
+
+            if (_forBackward)
+            {
+                double factor = _softmax[row].Exponentiate(logits.Row(i));
+                if (factor != 1)
+                {
+                    RowKernels.Scale(ExpectedOf(row), (float)factor);
+                }
+
+                _shifts[(tile.Block * RowCount) + row] = _softmax[row].Maximum;
+            }
+            else
+            {
+                _softmax[row].Add(logits.Row(i));
+            }
+
+            if (tile.Block == BlockCount - 1)
+            {
+                Finish(row);
+            }
+        }
+    }
+
+    private void Finish(int row)
+    {
+        double logSumExp = _softmax[row].LogSumExp;
+        if (!double.IsFinite(logSumExp))
+        {
+            ThrowNotFinite(row);
+        }
+
+        _logSumExps[row] = logSumExp;
+        _entropies[row] = _softmax[row].Entropy;
+        for (int item = _firstItem[row]; item < _firstItem[row + 1]; item++)
+        {
+            _values[item] -= logSumExp;
+        }
+    }
+
+    private void ThrowNotFinite(int row)
+    {
+        int source = _items[_firstItem[row]].Row;
+        foreach (float value in _hidden.AsSpan(row * _weight.Columns, _weight.Columns))
+        {
+            if (!float.IsFinite(value))
+            {
+                throw new NotFiniteNumberException($"The network's output is not finite at row {source}.", value);
             }
         }
 
-        Matrix logits = new(Buffers.Ensure(ref _logits, chunk.RowCount * _weight.Rows), chunk.RowCount, _weight.Rows);
-        MatrixProduct.TimesTransposed(rows, _weight, logits, accumulate: false, _pool);
+        throw new NotFiniteNumberException($"The logits are not finite at row {source}, where the network's output is: the head's weight is not, or their product overflows.", _softmax[row].LogSumExp);
     }
 
-    private void Reduce(Chunk chunk, int row)
+    private Span<float> ExpectedOf(int row) => _expected.AsSpan(row * _weight.Columns, _weight.Columns);
+
+    // Some rows by a block of the vocabulary.
+    private readonly record struct Tile(int Index, int FirstRow, int RowCount, int Block, int Length)
     {
-        int index = chunk.FirstRow + row;
-        try
-        {
-            LogSoftmaxKernel.LogSumExps(Logits(row), _weight.Rows, _logSumExps.AsSpan(index, 1), _entropies.AsSpan(index, 1));
-        }
-        catch (ArgumentException exception)
-        {
-            throw new NotFiniteNumberException($"The logits are not finite: {exception.Message}", RowKernels.Max(Logits(row)), exception);
-        }
-
-        (int first, int end) = ItemsOf(index);
-        for (int item = first; item < end; item++)
-        {
-            _values[item] = Logits(row)[_targets[item]] - _logSumExps[index];
-        }
+        public int Start => Block * BlockLength;
     }
-
-    private void Differentiate(Chunk chunk, int row)
-    {
-        (int first, int end) = ItemsOf(chunk.FirstRow + row);
-        int count = end - first;
-        LogSoftmaxKernel.Gradient(
-            Logits(row), _weight.Rows, _logSumExps.AsSpan(chunk.FirstRow + row, 1), _zeros.AsSpan(0, count), _targets.AsSpan(first, count), _values.AsSpan(first, count));
-    }
-
-    private Span<float> Logits(int row) => _logits.AsSpan(row * _weight.Rows, _weight.Rows);
-
-    private readonly record struct Chunk(int FirstRow, int RowCount);
 }

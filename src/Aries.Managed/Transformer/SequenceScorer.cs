@@ -28,7 +28,7 @@ internal sealed class SequenceScorer
     {
         _config = config;
         _transformer = new Transformer(config, weights, adapter, pool);
-        _head = new OutputHead(weights, pool);
+        _head = new OutputHead(weights, pool, adapter is null && !recompute ? OutputHead.WorthKeeping(config.VocabularySize, config.HiddenSize) : 0);
         _store = new KeyValueStore(config);
         _recompute = recompute;
     }
@@ -68,7 +68,7 @@ internal sealed class SequenceScorer
             _items = new double[_tree.Items.Length + (_tree.Items.Length / 8)];
         }
 
-        MeanEntropy = _head.LogProbabilities(_hidden, _tree.Items, _items);
+        MeanEntropy = _head.LogProbabilities(_hidden, _tree.Items, _items, forBackward);
         _tree.Sum(_items, logProbabilities);
     }
 
@@ -86,7 +86,7 @@ internal sealed class SequenceScorer
         _taped = false;
         _tree.Distribute(derivatives, _items);
         Matrix hiddenGradient = new(Buffers.Ensure(ref _hiddenGradient, _hidden.Rows * _hidden.Columns), _hidden.Rows, _hidden.Columns);
-        _head.Backward(_hidden, _items.AsSpan(0, _tree.Items.Length), hiddenGradient, gradients.Full?.Head);
+        _head.Backward(_items.AsSpan(0, _tree.Items.Length), hiddenGradient, gradients.Full?.Head);
         _transformer.Backward(_batch, _store, _tape!, hiddenGradient, gradients);
     }
 }

@@ -1,7 +1,6 @@
-using System.Numerics;
 using System.Numerics.Tensors;
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace Aries.Preferences;
 
@@ -9,7 +8,7 @@ namespace Aries.Preferences;
 /// <remarks>
 /// <para>
 /// The full [tokens, vocabulary] matrix is never needed at once: an engine computes the logits of a few rows, calls <see cref="LogProbabilities"/>, and later recomputes them and calls
-/// <see cref="Gradient"/> in place. With m the largest logit of a row,
+/// <see cref="Gradient"/> in place. An engine that has no whole row at once takes <see cref="RunningSoftmax"/>. With m the largest logit of a row,
 /// </para>
 /// <code>
 /// lse       = m + log Σ_v exp(x_v − m)
@@ -29,13 +28,8 @@ namespace Aries.Preferences;
 /// <threadsafety>Stateless; every member may be called concurrently on memory that no other call writes. No member starts threads: split the rows to use several.</threadsafety>
 public static class LogSoftmaxKernel
 {
-    // e^x of anything below −87 is 0 here; the bound keeps 0 · (−∞) out of the entropy.
-    private const float Lowest = -88f;
-
-    private static int Width => Vector<float>.Count;
-
-    // Runs of 16 vectors are summed in float, then flushed to double: a lane's 16 roundings of 2^-24 stay near the error of the exponential itself.
-    private static int Run => 16 * Width;
+    // 8 KiB, read twice: from memory for their maximum, from the nearest cache for their sums.
+    private const int PartLength = 2048;
 
     /// <summary>Computes log Σ exp of each row.</summary>
     /// <param name="logits">The logits, row-major. Shape [R, V].</param>
@@ -60,23 +54,22 @@ public static class LogSoftmaxKernel
         for (int r = 0; r < rows; r++)
         {
             ReadOnlySpan<float> row = logits.Slice(r * vocabulary, vocabulary);
-            float max = TensorPrimitives.Max(row);
-            if (!float.IsFinite(max))
+            RunningSoftmax softmax = default;
+            for (int start = 0; start < vocabulary; start += PartLength)
             {
-                throw new ArgumentException(
-                    $"The largest logit of row {r} is {max}: the row holds NaN or +∞, or nothing but −∞. The weights or the activations have overflowed.", nameof(logits));
+                softmax.Add(row.Slice(start, Math.Min(PartLength, vocabulary - start)));
             }
 
-            if (entropies.IsEmpty)
+            logSumExps[r] = softmax.LogSumExp;
+            if (!double.IsFinite(logSumExps[r]))
             {
-                logSumExps[r] = max + Math.Log(SumExp<Plain>(row, max, out _));
+                throw new ArgumentException(
+                    $"The largest logit of row {r} is {TensorPrimitives.Max(row)}: the row holds NaN or +∞, or nothing but −∞. The weights or the activations have overflowed.", nameof(logits));
             }
-            else
+
+            if (!entropies.IsEmpty)
             {
-                double sum = SumExp<WithMoment>(row, max, out double moment);
-                double logSum = Math.Log(sum);
-                logSumExps[r] = max + logSum;
-                entropies[r] = logSum - (moment / sum);
+                entropies[r] = softmax.Entropy;
             }
         }
     }
@@ -219,85 +212,26 @@ public static class LogSoftmaxKernel
         }
     }
 
-    private static double SumExp<TKind>(ReadOnlySpan<float> row, float max, out double moment)
-        where TKind : struct, IKind
-    {
-        double sum = 0;
-        double weighted = 0;
-        ref float start = ref MemoryMarshal.GetReference(row);
-        Vector<float> shift = Vector.Create(max);
-        Vector<float> lowest = Vector.Create(Lowest);
-        int i = 0;
-        while (i + Width <= row.Length)
-        {
-            int end = Math.Min(row.Length - Width, i + Run - Width);
-            Vector<float> runSum = default;
-            Vector<float> runMoment = default;
-            for (; i <= end; i += Width)
-            {
-                Vector<float> shifted = Vector.Max(Vector.LoadUnsafe(ref start, (nuint)i) - shift, lowest);
-                Vector<float> exponential = VectorExp.Exp(shifted);
-                runSum += exponential;
-                if (TKind.NeedsMoment)
-                {
-                    runMoment += exponential * shifted;
-                }
-            }
-
-            sum += SumWide(runSum);
-            if (TKind.NeedsMoment)
-            {
-                weighted += SumWide(runMoment);
-            }
-        }
-
-        if (i < row.Length)
-        {
-            Span<float> padded = stackalloc float[Width];
-            padded.Fill(float.NegativeInfinity);
-            row[i..].CopyTo(padded);
-            Vector<float> shifted = Vector.Max(new Vector<float>(padded) - shift, lowest);
-            Vector<float> exponential = VectorExp.Exp(shifted);
-            sum += SumWide(exponential);
-            if (TKind.NeedsMoment)
-            {
-                weighted += SumWide(exponential * shifted);
-            }
-        }
-
-        moment = weighted;
-        return sum;
-    }
-
     private static void ScaledSoftmax(Span<float> row, double logSumExp, float scale)
     {
         // The sum's logarithm has more digits than a float holds: what rounding takes off is given back as a factor near 1.
         float shift = (float)logSumExp;
         float corrected = scale * (float)Math.Exp(shift - logSumExp);
-        Vector<float> shifts = Vector.Create(shift);
-        Vector<float> scales = Vector.Create(corrected);
+        Vector512<float> shifts = Vector512.Create(shift);
+        Vector512<float> scales = Vector512.Create(corrected);
         ref float start = ref MemoryMarshal.GetReference(row);
         int i = 0;
-        for (; i + Width <= row.Length; i += Width)
+        for (; i + Vector512<float>.Count <= row.Length; i += Vector512<float>.Count)
         {
-            Vector<float> exponential = VectorExp.Exp(Vector.LoadUnsafe(ref start, (nuint)i) - shifts);
+            Vector512<float> exponential = VectorExp.Exp(Vector512.LoadUnsafe(ref start, (nuint)i) - shifts);
             (exponential * scales).StoreUnsafe(ref start, (nuint)i);
         }
 
         if (i < row.Length)
         {
-            Span<float> padded = stackalloc float[Width];
-            padded.Clear();
-            row[i..].CopyTo(padded);
-            (VectorExp.Exp(new Vector<float>(padded) - shifts) * scales).CopyTo(padded);
-            padded[..(row.Length - i)].CopyTo(row[i..]);
+            Vector512<float> exponential = VectorExp.Exp(RunningSoftmax.LoadEnd(row[i..], shift) - shifts);
+            RunningSoftmax.StoreEnd(exponential * scales, row[i..]);
         }
-    }
-
-    private static double SumWide(Vector<float> v)
-    {
-        Vector.Widen(v, out Vector<double> lower, out Vector<double> upper);
-        return Vector.Sum(lower + upper);
     }
 
     private static int CheckRows(int logits, int vocabulary, int rows, string name)
@@ -342,29 +276,6 @@ public static class LogSoftmaxKernel
             {
                 throw new ArgumentException($"Coefficient {j} is {coefficients[j]}.", nameof(coefficients));
             }
-        }
-    }
-
-    private interface IKind
-    {
-        static abstract bool NeedsMoment { get; }
-    }
-
-    private readonly struct Plain : IKind
-    {
-        public static bool NeedsMoment
-        {
-            [MethodImpl(MethodImplOptions.AggressiveInlining)]
-            get => false;
-        }
-    }
-
-    private readonly struct WithMoment : IKind
-    {
-        public static bool NeedsMoment
-        {
-            [MethodImpl(MethodImplOptions.AggressiveInlining)]
-            get => true;
         }
     }
 }

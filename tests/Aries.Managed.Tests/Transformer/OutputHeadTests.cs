@@ -21,18 +21,19 @@ public sealed class OutputHeadTests : IDisposable
 
     // The scalar twin: float64 logits, their log-softmax, and its derivative, straight from the definition.
     [Theory]
-    [InlineData(1)]
-    [InlineData(20 * 37)]
-    [InlineData(1 << 20)]
-    public void LogProbabilities_AnyChunk_AgreesWithTheDefinition(int logitBudget)
+    [InlineData(37, 16)]
+    [InlineData(37, 1024)]
+    [InlineData(1300, 32)]
+    public void LogProbabilities_AnyShapeAndRowsAtOnce_AgreesWithTheDefinition(int vocabulary, int rowsAtOnce)
     {
-        ScoredItem[] items = Items();
+        LlamaWeights weights = Weights(vocabulary);
+        ScoredItem[] items = Items(vocabulary);
         double[] actual = new double[items.Length];
-        OutputHead head = new(_weights, _pool, logitBudget);
+        OutputHead head = new(weights, _pool, rowsAtOnce: rowsAtOnce);
 
-        double entropy = head.LogProbabilities(_hidden, items, actual);
+        double entropy = head.LogProbabilities(_hidden, items, actual, forBackward: false);
 
-        double[][] distributions = [.. Enumerable.Range(0, RowCount).Select(LogSoftmax)];
+        double[][] distributions = [.. Enumerable.Range(0, RowCount).Select(row => LogSoftmax(weights, row))];
         for (int i = 0; i < items.Length; i++)
         {
             Assert.Equal(distributions[items[i].Row][items[i].Target], actual[i], 1e-5);
@@ -43,27 +44,40 @@ public sealed class OutputHeadTests : IDisposable
         Assert.Equal(rows.Average(row => -distributions[row].Sum(value => Math.Exp(value) * value)), entropy, 1e-5);
     }
 
+    // With logits kept, computed again, and some of each.
     [Theory]
-    [InlineData(1)]
-    [InlineData(1 << 20)]
-    public void Backward_AnyChunk_AgreesWithTheDefinition(int logitBudget)
+    [InlineData(37, 0, 16)]
+    [InlineData(37, 1 << 20, 16)]
+    [InlineData(37, 1 << 20, 1024)]
+    [InlineData(1300, 0, 1024)]
+    [InlineData(1300, 3 * 32 * 512, 32)]
+    [InlineData(1300, 1 << 20, 1024)]
+    public void Backward_LogitsKeptOrNot_AgreesWithTheDefinition(int vocabulary, long keptLogits, int rowsAtOnce)
     {
-        ScoredItem[] items = Items();
+        LlamaWeights weights = Weights(vocabulary);
+        ScoredItem[] items = Items(vocabulary);
         double[] coefficients = [.. items.Select((_, i) => Math.Sin(i))];
-        OutputHead head = new(_weights, _pool, logitBudget);
+        OutputHead head = new(weights, _pool, keptLogits, rowsAtOnce);
         Matrix hiddenGradient = Matrix.Zeros(RowCount, _hidden.Columns);
-        Parameter weightGradient = new("lm_head.weight", _weights.Head.Rows, _weights.Head.Columns);
-        head.LogProbabilities(_hidden, items, new double[items.Length]);
+        hiddenGradient.Array.AsSpan().Fill(7);
+        Parameter weightGradient = new("lm_head.weight", vocabulary, _hidden.Columns);
+        head.LogProbabilities(_hidden, items, new double[items.Length], forBackward: true);
 
-        head.Backward(_hidden, coefficients, hiddenGradient, weightGradient);
+        head.Backward(coefficients, hiddenGradient, weightGradient);
 
-        double[,] logitGradient = new double[RowCount, _weights.Head.Rows];
-        for (int i = 0; i < items.Length; i++)
+        double[,] logitGradient = new double[RowCount, vocabulary];
+        foreach (IGrouping<int, (ScoredItem Item, double Coefficient)> row in items.Zip(coefficients).GroupBy(pair => pair.First.Row))
         {
-            double[] logs = LogSoftmax(items[i].Row);
-            for (int token = 0; token < logs.Length; token++)
+            double[] logs = LogSoftmax(weights, row.Key);
+            double total = row.Sum(pair => pair.Coefficient);
+            for (int token = 0; token < vocabulary; token++)
             {
-                logitGradient[items[i].Row, token] += coefficients[i] * ((token == items[i].Target ? 1 : 0) - Math.Exp(logs[token]));
+                logitGradient[row.Key, token] = -total * Math.Exp(logs[token]);
+            }
+
+            foreach ((ScoredItem item, double coefficient) in row)
+            {
+                logitGradient[row.Key, item.Target] += coefficient;
             }
         }
 
@@ -71,11 +85,11 @@ public sealed class OutputHeadTests : IDisposable
         {
             for (int row = 0; row < RowCount; row++)
             {
-                double expected = Enumerable.Range(0, _weights.Head.Rows).Sum(token => logitGradient[row, token] * _weights.Head.Values[(token * _hidden.Columns) + column]);
+                double expected = Enumerable.Range(0, vocabulary).Sum(token => logitGradient[row, token] * weights.Head.Values[(token * _hidden.Columns) + column]);
                 Assert.Equal(expected, hiddenGradient.Row(row)[column], 1e-5);
             }
 
-            for (int token = 0; token < _weights.Head.Rows; token++)
+            for (int token = 0; token < vocabulary; token++)
             {
                 double expected = Enumerable.Range(0, RowCount).Sum(row => logitGradient[row, token] * _hidden.Row(row)[column]);
                 Assert.Equal(expected, weightGradient.Values[(token * _hidden.Columns) + column], 5e-5);
@@ -83,42 +97,126 @@ public sealed class OutputHeadTests : IDisposable
         }
     }
 
-    [Fact]
-    public void LogProbabilities_Chunks_ChangeNoBit()
+    [Theory]
+    [InlineData(37)]
+    [InlineData(1300)]
+    public void LogProbabilities_RowsAtOnceThreadsOrPass_ChangeNoBit(int vocabulary)
     {
-        ScoredItem[] items = Items();
+        LlamaWeights weights = Weights(vocabulary);
+        ScoredItem[] items = Items(vocabulary);
         double[] whole = new double[items.Length];
-        double[] chunked = new double[items.Length];
+        double[] parts = new double[items.Length];
+        using WorkerPool one = new(1);
 
-        new OutputHead(_weights, _pool).LogProbabilities(_hidden, items, whole);
-        new OutputHead(_weights, _pool, logitBudget: 1).LogProbabilities(_hidden, items, chunked);
+        double wholeEntropy = new OutputHead(weights, _pool).LogProbabilities(_hidden, items, whole, forBackward: false);
+        double partsEntropy = new OutputHead(weights, one, rowsAtOnce: 3).LogProbabilities(_hidden, items, parts, forBackward: true);
 
-        Assert.Equal(whole, chunked);
+        Assert.Equal(whole, parts);
+        Assert.Equal(wholeEntropy, partsEntropy);
+    }
+
+    // A row's hidden gradient beside others and alone, on one thread and two; the head's with its logits kept and computed again.
+    [Fact]
+    public void Backward_KeptLogitsOrThreads_ChangeNoBit()
+    {
+        LlamaWeights weights = Weights(1300);
+        ScoredItem[] items = Items(1300);
+        double[] coefficients = [.. items.Select((_, i) => Math.Sin(i))];
+        using WorkerPool one = new(1);
+
+        (Matrix hidden, Parameter weight) = Gradients(_pool, 0, items, coefficients);
+        (Matrix keptHidden, Parameter keptWeight) = Gradients(one, 1 << 20, items, coefficients);
+
+        Assert.Equal(hidden.Array, keptHidden.Array);
+        Assert.Equal(weight.Values, keptWeight.Values);
+        int last = items[^1].Row;
+        int first = Array.FindIndex(items, item => item.Row == last);
+        (Matrix alone, _) = Gradients(_pool, 0, items[first..], coefficients[first..]);
+        Assert.Equal(hidden.Row(last), alone.Row(last));
+
+        (Matrix, Parameter) Gradients(WorkerPool pool, long keptLogits, ScoredItem[] items, double[] coefficients)
+        {
+            OutputHead head = new(weights, pool, keptLogits);
+            Matrix hiddenGradient = Matrix.Zeros(RowCount, _hidden.Columns);
+            Parameter weightGradient = new("lm_head.weight", 1300, _hidden.Columns);
+            head.LogProbabilities(_hidden, items, new double[items.Length], forBackward: true);
+            head.Backward(coefficients, hiddenGradient, weightGradient);
+            return (hiddenGradient, weightGradient);
+        }
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1 << 20)]
+    public void Backward_Warm_AllocatesNothing(long keptLogits)
+    {
+        using WorkerPool one = new(1);
+        ScoredItem[] items = Items(1300);
+        double[] values = new double[items.Length];
+        OutputHead head = new(Weights(1300), one, keptLogits, rowsAtOnce: 32);
+        Matrix hiddenGradient = Matrix.Zeros(RowCount, _hidden.Columns);
+        Parameter weightGradient = new("lm_head.weight", 1300, _hidden.Columns);
+        Run();
+        long before = GC.GetAllocatedBytesForCurrentThread();
+
+        Run();
+
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+
+        void Run()
+        {
+            head.LogProbabilities(_hidden, items, values, forBackward: true);
+            head.Backward(values, hiddenGradient, weightGradient);
+        }
+    }
+
+    [Fact]
+    public void Backward_LogProbabilitiesNotMadeForIt_Throws()
+    {
+        OutputHead head = new(_weights, _pool);
+        head.LogProbabilities(_hidden, Items(37), new double[Items(37).Length], forBackward: false);
+
+        Assert.Throws<InvalidOperationException>(() => head.Backward(new double[Items(37).Length], Matrix.Zeros(RowCount, _hidden.Columns), null));
     }
 
     [Fact]
     public void LogProbabilities_NoItems_GivesNothing() =>
-        Assert.Equal(0, new OutputHead(_weights, _pool).LogProbabilities(_hidden, [], []));
+        Assert.Equal(0, new OutputHead(_weights, _pool).LogProbabilities(_hidden, [], [], forBackward: true));
 
     [Fact]
     public void LogProbabilities_HeadNotFinite_Throws()
     {
         _weights.Head.Values[40] = float.NaN;
 
-        Assert.Throws<NotFiniteNumberException>(() => new OutputHead(_weights, _pool).LogProbabilities(_hidden, Items(), new double[Items().Length]));
+        Assert.Throws<NotFiniteNumberException>(() => new OutputHead(_weights, _pool).LogProbabilities(_hidden, Items(37), new double[Items(37).Length], forBackward: false));
+    }
+
+    [Fact]
+    public void LogProbabilities_HiddenNotFinite_NamesTheRow()
+    {
+        _hidden.Row(8)[5] = float.PositiveInfinity;
+
+        NotFiniteNumberException exception = Assert.Throws<NotFiniteNumberException>(
+            () => new OutputHead(_weights, _pool).LogProbabilities(_hidden, Items(37), new double[Items(37).Length], forBackward: false));
+
+        Assert.Contains("row 8", exception.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void LogProbabilities_RowsOutOfOrder_Throws() =>
-        Assert.Throws<ArgumentException>(() => new OutputHead(_weights, _pool).LogProbabilities(_hidden, [new(3, 1), new(2, 1)], new double[2]));
+        Assert.Throws<ArgumentException>(() => new OutputHead(_weights, _pool).LogProbabilities(_hidden, [new(3, 1), new(2, 1)], new double[2], forBackward: false));
+
+    // Several blocks of the vocabulary, the last of an odd length; or one.
+    private static LlamaWeights Weights(int vocabulary) => TestModels.Random(TestModels.SmallConfig with { VocabularySize = vocabulary }, seed: 1);
 
     // Some rows with none, some with several.
-    private static ScoredItem[] Items() => [.. Enumerable.Range(0, RowCount).Where(row => row % 5 != 1).SelectMany(row => Enumerable.Range(0, 1 + (row % 3)).Select(i => new ScoredItem(row, (row + (7 * i)) % 37)))];
+    private static ScoredItem[] Items(int vocabulary) => [.. Enumerable.Range(0, RowCount).Where(row => row % 5 != 1)
+        .SelectMany(row => Enumerable.Range(0, 1 + (row % 3)).Select(i => new ScoredItem(row, (row + (vocabulary / 5 * i)) % vocabulary)))];
 
-    private double[] LogSoftmax(int row)
+    private double[] LogSoftmax(LlamaWeights weights, int row)
     {
-        double[] logits = [.. Enumerable.Range(0, _weights.Head.Rows).Select(token => Enumerable.Range(0, _hidden.Columns)
-            .Sum(column => (double)_hidden.Row(row)[column] * _weights.Head.Values[(token * _hidden.Columns) + column]))];
+        double[] logits = [.. Enumerable.Range(0, weights.Head.Rows).Select(token => Enumerable.Range(0, _hidden.Columns)
+            .Sum(column => (double)_hidden.Row(row)[column] * weights.Head.Values[(token * _hidden.Columns) + column]))];
         double sum = Math.Log(logits.Sum(Math.Exp));
         return [.. logits.Select(logit => logit - sum)];
     }
