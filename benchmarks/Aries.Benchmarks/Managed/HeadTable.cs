@@ -13,6 +13,7 @@ namespace Aries.Benchmarks.Managed;
 internal static class HeadTable
 {
     private const int Width = 576;
+    private const int LeastRounds = 2;
 
     // 512 MB: beyond it, the products alone go over the rows in several parts, as nobody holds more.
     private const int LogitsAtOnce = 1 << 27;
@@ -61,11 +62,14 @@ internal static class HeadTable
         OutputHead trainedHead = new(weights, pool, OutputHead.WorthKeeping(vocabulary, Width));
         Best logitsProduct = new(), hiddenProduct = new(), weightProduct = new(), forward = new(), adapted = new(), trained = new();
         long start = Stopwatch.GetTimestamp();
-        for (int round = 0; round < 3 || Stopwatch.GetElapsedTime(start).TotalSeconds < 2; round++)
+        for (int round = 0; round < LeastRounds || Stopwatch.GetElapsedTime(start).TotalSeconds < 2; round++)
         {
-            logitsProduct.Measure(pool, () => ForParts(part => MatrixProduct.TimesTransposed(hidden.RowRange(part.Start, part.Count), weight, logits.RowRange(0, part.Count), accumulate: false, pool)));
-            hiddenProduct.Measure(pool, () => ForParts(part => MatrixProduct.Times(logits.RowRange(0, part.Count), weight, hiddenGradient.RowRange(part.Start, part.Count), accumulate: false, pool)));
-            weightProduct.Measure(pool, () => ForParts(part => MatrixProduct.TransposedTimes(logits.RowRange(0, part.Count), hidden.RowRange(part.Start, part.Count), weightGradient, accumulate: true, pool)));
+            logitsProduct.Measure(pool, () => ForParts((start, count) =>
+                MatrixProduct.TimesTransposed(hidden.RowRange(start, count), weight, logits.RowRange(0, count), accumulate: false, pool)));
+            hiddenProduct.Measure(pool, () => ForParts((start, count) =>
+                MatrixProduct.Times(logits.RowRange(0, count), weight, hiddenGradient.RowRange(start, count), accumulate: false, pool)));
+            weightProduct.Measure(pool, () => ForParts((start, count) =>
+                MatrixProduct.TransposedTimes(logits.RowRange(0, count), hidden.RowRange(start, count), weightGradient, accumulate: true, pool)));
             forward.Measure(pool, () => head.LogProbabilities(hidden, items, values, forBackward: false));
             adapted.Measure(pool, () =>
             {
@@ -85,11 +89,11 @@ internal static class HeadTable
             CultureInfo.InvariantCulture,
             $"| {vocabulary} | {rows} | {2e-9 * rows * vocabulary * Width / logitsProduct.Seconds:F0} | {forward.Seconds / logitsProduct.Seconds:F2} | {adapted.Seconds / two:F2} | {adapted.Seconds / three:F2} | {trained.Seconds / three:F2} |"));
 
-        void ForParts(Action<(int Start, int Count)> action)
+        void ForParts(Action<int, int> action)
         {
             for (int part = 0; part < rows; part += rowsAtOnce)
             {
-                action((part, Math.Min(rowsAtOnce, rows - part)));
+                action(part, Math.Min(rowsAtOnce, rows - part));
             }
         }
     }
