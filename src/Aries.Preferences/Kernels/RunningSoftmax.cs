@@ -17,7 +17,7 @@ namespace Aries.Preferences;
 /// </code>
 /// <para>
 /// The maximum of a part is found first, so a part is read twice: a few thousand logits stay in the nearest cache between the two. Sums are taken in 16 lanes, in float over runs of 16 and in
-/// double from there, whatever the processor is wide: every machine gives the same bits. They depend on where a row is cut, so cut every row in the same places.
+/// double from there, whatever the processor is wide: every vector width gives the same bits. They depend on where a row is cut, so cut every row in the same places.
 /// The error is the one that <see cref="LogSoftmaxKernel"/> states.
 /// </para>
 /// <para>The default value has seen no logits. NaN or +∞ among the logits makes both results NaN.</para>
