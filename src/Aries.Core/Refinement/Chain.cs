@@ -207,11 +207,13 @@ internal sealed class Chain
 
     private GenerationRequest[] CreateRequests(RefinementStep step, SamplingOptions sampling)
     {
+        // An answer after another one is a rewrite of it, whatever the strategy.
+        string? prediction = step.Kind == RefinementStepKind.Draft ? _lastDraft : null;
         GenerationRequest[] requests = new GenerationRequest[step.SampleCount];
         for (int sample = 0; sample < requests.Length; sample++)
         {
             SamplingOptions own = sampling.Seed is { } seed ? sampling with { Seed = Seeds.Derive(seed, _seedKey, _stepCount, sample) } : sampling;
-            requests[sample] = new GenerationRequest(step.Prompt, own);
+            requests[sample] = new GenerationRequest(step.Prompt, own) { Prediction = prediction };
         }
 
         return requests;
