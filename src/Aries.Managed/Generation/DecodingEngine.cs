@@ -50,6 +50,12 @@ internal sealed class DecodingEngine
     /// <summary>Gets the number of tokens that the store has slots for.</summary>
     public int SlotCount => _store.SlotCount;
 
+    /// <summary>Gets the number of tokens that are kept for later runs.</summary>
+    public int CachedTokenCount => _prompts.IdleTokenCount;
+
+    /// <summary>Gets the number of slots that hold something.</summary>
+    public int UsedSlotCount => _prompts.Slots.InUse;
+
     /// <summary>Decodes some prompts.</summary>
     /// <param name="requests">The prompts; none empty, none as long as the context.</param>
     /// <param name="cancellationToken">Looked at before every layer.</param>

@@ -12,9 +12,9 @@ namespace Aries.Managed;
 internal sealed class RepetitionGuess
 {
     /// <summary>The number of sequences in a batch beyond which hardly a guess is worth its row.</summary>
-    public const int LargestBatch = 64;
+    public const int LargestBatch = 32;
 
-    // Two tokens alone stand in many places, four of a rewritten text seldom stand anywhere.
+    // Fewer tokens stand in too many places, and more hardly ever change the choice.
     private const int LongestMatch = 3;
     private const int ShortestMatch = 2;
 
@@ -25,8 +25,8 @@ internal sealed class RepetitionGuess
     private const int PassRows = 8;
 
     // The share of right guesses before any was seen, and the weight of the newest one.
-    private const double FirstHitRate = 0.7;
-    private const double NewestWeight = 0.25;
+    private const double FirstHitRate = 0.6;
+    private const double NewestWeight = 1.0 / 16;
 
     private int _place;
     private int _guess;
