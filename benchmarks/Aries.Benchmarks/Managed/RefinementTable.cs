@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Aries.Managed;
@@ -27,7 +26,7 @@ internal static class RefinementTable
 
         if (part is "all" or "chains")
         {
-            PrintChains(output, threads);
+            PrintChains(output, pool);
         }
     }
 
@@ -93,7 +92,7 @@ internal static class RefinementTable
         return best;
     }
 
-    private static void PrintChains(TextWriter output, int threads)
+    private static void PrintChains(TextWriter output, WorkerPool pool)
     {
         List<WordProblem> problems = WordProblem.Generate(Settings.DevelopmentSeed, 200, new HashSet<string>());
         Prompt[] prompts = [.. problems.Select(problem => new Prompt(problem.Question))];
@@ -105,14 +104,14 @@ internal static class RefinementTable
             string[]? expected = null;
             foreach ((PromptLookup lookup, long cache) in ((PromptLookup, long)[])[(PromptLookup.Off, 0), (PromptLookup.Predicted, 0), (PromptLookup.Off, 256 << 20), (PromptLookup.Predicted, 256 << 20)])
             {
-                expected = PrintChains(output, threads, prompts, batch, lookup, cache, expected);
+                expected = PrintChains(output, pool, prompts, batch, lookup, cache, expected);
             }
         }
     }
 
-    private static string[] PrintChains(TextWriter output, int threads, Prompt[] prompts, int batch, PromptLookup lookup, long cache, string[]? expected)
+    private static string[] PrintChains(TextWriter output, WorkerPool pool, Prompt[] prompts, int batch, PromptLookup lookup, long cache, string[]? expected)
     {
-        ManagedPolicyOptions options = new() { ThreadCount = threads, PromptLookup = lookup, PromptCacheBytes = cache };
+        ManagedPolicyOptions options = new() { ThreadCount = pool.ThreadCount, PromptLookup = lookup, PromptCacheBytes = cache };
         double best = double.MaxValue;
         DecodingCounts counts = default;
         string[] answers = [];
@@ -125,14 +124,14 @@ internal static class RefinementTable
                 Sampling = new SamplingOptions { Temperature = 0.7f, MaxTokens = 32, Seed = 1 },
                 StopWhenUnchanged = false,
             });
-            long start = Stopwatch.GetTimestamp();
             List<RefinementResult> results = [];
-            foreach (Prompt[] some in prompts.Chunk(batch))
+            best = Math.Min(best, Clock.Seconds(pool, () =>
             {
-                results.AddRange(refiner.RefineAsync(some).GetAwaiter().GetResult());
-            }
-
-            best = Math.Min(best, Stopwatch.GetElapsedTime(start).TotalSeconds);
+                foreach (Prompt[] some in prompts.Chunk(batch))
+                {
+                    results.AddRange(refiner.RefineAsync(some).GetAwaiter().GetResult());
+                }
+            }));
             counts = model.Counts;
             answers = [.. results.SelectMany(result => result.Trace.Steps.Select(step => step.Text))];
             tokens = results.Sum(result => result.Usage.ResponseTokens);

@@ -17,6 +17,8 @@ public sealed record GenerationRequest
         Options = options is null ? new SamplingOptions() : options.Copy();
     }
 
+    private GenerationRequest(SamplingOptions options, Prompt prompt) => (Prompt, Options) = (prompt, options);
+
     /// <summary>Gets what is asked.</summary>
     public Prompt Prompt { get; }
 
@@ -33,4 +35,7 @@ public sealed record GenerationRequest
     /// <summary>Gets whether the response carries its tokens' log-probabilities.</summary>
     /// <value>The default is false. A backend that has none throws <see cref="NotSupportedException"/> when it is true.</value>
     public bool IncludeLogProbabilities { get; init; }
+
+    /// <summary>Makes a request of options that are valid and that nothing changes any more: a chain makes many of one copy.</summary>
+    internal static GenerationRequest Of(Prompt prompt, SamplingOptions options, string? prediction) => new(options, prompt) { Prediction = prediction };
 }
