@@ -8,23 +8,24 @@ namespace Aries.Benchmarks.Managed;
 /// <summary>Prints what prompt lookup and the prompt cache save in refinement, as Markdown tables.</summary>
 internal static class RefinementTable
 {
-    private const int TextLength = 200;
+    private const int TextLength = 120;
     private const int EditedRun = 4;
 
+    /// <summary>Prints a table: <c>texts [threads] [overlap in percent]</c> for texts of a known overlap, <c>chains [threads]</c> for chains of a trained model.</summary>
     public static void Print(TextWriter output, ReadOnlySpan<string> arguments)
     {
-        int threads = arguments.Length > 0 ? int.Parse(arguments[0], CultureInfo.InvariantCulture) : Environment.ProcessorCount;
-        string part = arguments.Length > 1 ? arguments[1] : "all";
+        string table = arguments.Length > 0 ? arguments[0] : "chains";
+        int threads = arguments.Length > 1 ? int.Parse(arguments[1], CultureInfo.InvariantCulture) : Environment.ProcessorCount;
         using WorkerPool pool = new(threads);
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{RuntimeInformation.FrameworkDescription}, {RuntimeInformation.ProcessArchitecture}, {VectorWidth.Default}-bit vectors, {threads} thread(s)"));
-        if (part is "all" or "texts")
+        output.WriteLine();
+        if (table == "texts")
         {
-            PrintTexts(output, pool);
+            PrintTexts(output, pool, arguments.Length > 2 ? [double.Parse(arguments[2], CultureInfo.InvariantCulture) / 100] : [0.95, 0.8, 0.5, 0]);
         }
-
-        if (part is "all" or "chains")
+        else
         {
             PrintChains(output, pool);
         }
@@ -39,13 +40,12 @@ internal static class RefinementTable
         return ([.. Enumerable.Range(10, 100), .. draft, 5], response);
     }
 
-    private static void PrintTexts(TextWriter output, WorkerPool pool)
+    private static void PrintTexts(TextWriter output, WorkerPool pool, double[] overlaps)
     {
-        output.WriteLine();
         output.WriteLine("| overlap | batch | plain tokens/s | lookup tokens/s | lookup ÷ plain | passes ÷ tokens | guesses right |");
         output.WriteLine("| ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
-        LlamaWeights weights = WritingModel.Create(WritingModel.Config135M);
-        foreach (double overlap in (double[])[0.95, 0.8, 0.5, 0])
+        LlamaWeights weights = WritingModel.Create();
+        foreach (double overlap in overlaps)
         {
             (int[] prompt, int[] response) = Rewrite(overlap);
             WritingModel.Teach(weights, prompt[^1], response);
@@ -58,8 +58,8 @@ internal static class RefinementTable
 
     private static void PrintText(TextWriter output, WorkerPool pool, LlamaWeights weights, double overlap, int[] prompt, int[] response, int batch)
     {
-        DecodingEngine engine = new(new Transformer(WritingModel.Config135M, weights, null, pool), batch, 256, long.MaxValue);
-        int length = batch == 1 ? TextLength : TextLength / 4;
+        DecodingEngine engine = new(new Transformer(WritingModel.Config, weights, null, pool), batch, 256, long.MaxValue);
+        int length = batch == 1 ? TextLength : TextLength / 2;
         DecodingRequest plain = new() { Prompt = prompt, Seed = 0, Options = new SamplingOptions { Temperature = 0, MaxTokens = length } };
         DecodingRequest guessed = plain with { MaxDraftLength = 16, Prediction = prompt[100..^1] };
         double plainSeconds = Measure(pool, engine, plain, batch, response[..length]);
@@ -67,10 +67,9 @@ internal static class RefinementTable
         double guessedSeconds = Measure(pool, engine, guessed, batch, response[..length]);
         DecodingCounts counts = engine.Counts;
         long drafted = counts.DraftedTokens - before.DraftedTokens;
-        int runs = 2;
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"| {overlap:P0} | {batch} | {batch * length / plainSeconds:F1} | {batch * length / guessedSeconds:F1} | {plainSeconds / guessedSeconds:F2} | {(counts.Passes - before.Passes) / (double)(runs * length):F2} | {(drafted == 0 ? "–" : ((counts.AcceptedTokens - before.AcceptedTokens) / (double)drafted).ToString("P0", CultureInfo.InvariantCulture))} |"));
+            $"| {overlap:P0} | {batch} | {batch * length / plainSeconds:F1} | {batch * length / guessedSeconds:F1} | {plainSeconds / guessedSeconds:F2} | {(counts.Passes - before.Passes) / (2.0 * length):F2} | {(drafted == 0 ? "–" : ((counts.AcceptedTokens - before.AcceptedTokens) / (double)drafted).ToString("P0", CultureInfo.InvariantCulture))} |"));
     }
 
     // The better of two; the prompt is cached by then.
@@ -96,7 +95,6 @@ internal static class RefinementTable
     {
         List<WordProblem> problems = WordProblem.Generate(Settings.DevelopmentSeed, 200, new HashSet<string>());
         Prompt[] prompts = [.. problems.Select(problem => new Prompt(problem.Question))];
-        output.WriteLine();
         output.WriteLine("| chains at once | prompt lookup | prompt cache | ms a chain of four | prompt tokens computed | tokens a pass | guesses right |");
         output.WriteLine("| ---: | --- | --- | ---: | ---: | ---: | ---: |");
         foreach (int batch in (int[])[1, 8, 32])

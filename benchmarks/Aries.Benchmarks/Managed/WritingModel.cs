@@ -12,26 +12,12 @@ internal static class WritingModel
     // Large against what the layers add: the norms before them hide it from these.
     private const float EmbeddingScale = 400;
 
-    public static LlamaConfig Config135M { get; } = new()
-    {
-        ModelType = "llama",
-        HiddenSize = 576,
-        IntermediateSize = 1536,
-        LayerCount = 30,
-        HeadCount = 9,
-        KeyValueHeadCount = 3,
-        HeadSize = 64,
-        VocabularySize = 49152,
-        ContextLength = 2048,
-        RmsNormEpsilon = 1e-5f,
-        RopeTheta = 10000,
-        TieEmbeddings = false,
-        EndTokenIds = [49152],
-    };
+    /// <summary>The shape of <see cref="ModelShapes.Llama135M"/>, but for a head of its own.</summary>
+    public static LlamaConfig Config { get; } = ModelShapes.Llama135M with { TieEmbeddings = false };
 
-    public static LlamaWeights Create(LlamaConfig config)
+    public static LlamaWeights Create()
     {
-        LlamaWeights weights = LlamaWeights.Allocate(config);
+        LlamaWeights weights = LlamaWeights.Allocate(Config);
         LlamaInitializer.Fill(weights, new Random(1));
         foreach (ref float value in weights.Embedding.Values.AsSpan())
         {
