@@ -6,7 +6,7 @@ namespace Aries.Managed;
 
 /// <summary>A Llama-family model that runs in managed code on the processor: it generates, and it scores given responses.</summary>
 /// <remarks>
-/// <para>Prompts of a batch that begin alike share the computation of what they share. A response depends on its request alone: not on the batch, the threads or the options of this class.</para>
+/// <para>Prompts that begin alike share the computation of what they share, in a batch and over calls. A response depends on its request alone: not on the batch, the threads or the options of this class.</para>
 /// <para>A request without a seed gets one from the operating system's random numbers.</para>
 /// </remarks>
 /// <threadsafety>Every member may be called concurrently; calls that compute wait for each other. Dispose it when no call runs.</threadsafety>
