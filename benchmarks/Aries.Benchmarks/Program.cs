@@ -19,7 +19,10 @@ switch (args)
     case ["scaling", ..]:
         ScalingTable.Print(Console.Out, args.AsSpan(1));
         break;
+    case ["refine", ..]:
+        RefinementTable.Print(Console.Out, args.AsSpan(1));
+        break;
     default:
-        BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
+        BenchmarkSwitcher.FromAssembly(typeof(Clock).Assembly).Run(args);
         break;
 }

@@ -15,10 +15,7 @@ public sealed class Prompt : IReadOnlyList<PromptTurn>, IEquatable<Prompt>
     /// <summary>Creates a prompt of one user turn.</summary>
     /// <param name="text">What the user says; may be empty, which a backend may refuse.</param>
     /// <exception cref="ArgumentNullException"><paramref name="text"/> is null.</exception>
-    public Prompt(string text)
-        : this([new PromptTurn(PromptRole.User, text)])
-    {
-    }
+    public Prompt(string text) => _turns = [new PromptTurn(PromptRole.User, text)];
 
     /// <summary>Creates a prompt of several turns.</summary>
     /// <param name="turns">The turns, oldest first; copied. The last one is the user's.</param>
@@ -40,6 +37,9 @@ public sealed class Prompt : IReadOnlyList<PromptTurn>, IEquatable<Prompt>
                 nameof(turns));
         }
     }
+
+    // Takes over the turns, which are checked.
+    private Prompt(PromptTurn[] turns) => _turns = turns;
 
     /// <summary>Gets the number of turns; at least 1.</summary>
     public int Count => _turns.Length;
@@ -76,7 +76,12 @@ public sealed class Prompt : IReadOnlyList<PromptTurn>, IEquatable<Prompt>
     /// <summary>Returns a prompt with the same earlier turns whose last turn says something else.</summary>
     /// <param name="question">The new text of the last turn.</param>
     /// <exception cref="ArgumentNullException"><paramref name="question"/> is null.</exception>
-    public Prompt WithQuestion(string question) => new([.. _turns[..^1], new PromptTurn(PromptRole.User, question)]);
+    public Prompt WithQuestion(string question)
+    {
+        PromptTurn[] turns = [.. _turns];
+        turns[^1] = new PromptTurn(PromptRole.User, question);
+        return new Prompt(turns);
+    }
 
     /// <inheritdoc />
     public bool Equals(Prompt? other) => other is not null && _turns.AsSpan().SequenceEqual(other._turns);

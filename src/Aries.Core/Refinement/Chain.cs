@@ -60,6 +60,9 @@ internal sealed class Chain
         Error = Error?.Message,
     };
 
+    /// <summary>Gets the step of the running turn.</summary>
+    public PendingStep Pending => _pending!;
+
     /// <summary>Gets the index of the first step of the trace that the running turn writes.</summary>
     public int PendingStart => _pendingStart;
 
@@ -207,11 +210,13 @@ internal sealed class Chain
 
     private GenerationRequest[] CreateRequests(RefinementStep step, SamplingOptions sampling)
     {
+        // An answer after another one is a rewrite of it, whatever the strategy.
+        string? prediction = step.Kind == RefinementStepKind.Draft ? _lastDraft : null;
         GenerationRequest[] requests = new GenerationRequest[step.SampleCount];
         for (int sample = 0; sample < requests.Length; sample++)
         {
             SamplingOptions own = sampling.Seed is { } seed ? sampling with { Seed = Seeds.Derive(seed, _seedKey, _stepCount, sample) } : sampling;
-            requests[sample] = new GenerationRequest(step.Prompt, own);
+            requests[sample] = GenerationRequest.Of(step.Prompt, own, prediction);
         }
 
         return requests;
@@ -241,7 +246,7 @@ internal sealed class Chain
 
     private void ApplyStopRules()
     {
-        double? best = BestOf(_steps[_pendingStart..]);
+        double? best = BestOfTurn();
         bool isUnchanged = _steps.Count - _pendingStart == 1 && _steps[^1].Text == _lastDraft;
         _lastDraft = _steps[^1].Text;
         double? bestBefore = _bestScore;
@@ -260,12 +265,12 @@ internal sealed class Chain
         }
     }
 
-    private static double? BestOf(List<TraceStep> steps)
+    private double? BestOfTurn()
     {
         double? best = null;
-        foreach (TraceStep step in steps)
+        for (int index = _pendingStart; index < _steps.Count; index++)
         {
-            if (step.Score is { IsValid: true } score && !(score.Value <= best))
+            if (_steps[index].Score is { IsValid: true } score && !(score.Value <= best))
             {
                 best = score.Value;
             }

@@ -10,12 +10,12 @@ internal sealed class ChainRunner(IPolicyModel policy, IRewardScorer? scorer, Ti
     public async Task<bool> RunTurnAsync(IReadOnlyList<Chain> chains, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        List<(Chain Chain, PendingStep Step)> turn = [];
+        List<Chain> turn = new(chains.Count);
         foreach (Chain chain in chains)
         {
-            if (chain.Next() is { } step)
+            if (chain.Next() is not null)
             {
-                turn.Add((chain, step));
+                turn.Add(chain);
             }
         }
 
@@ -25,21 +25,21 @@ internal sealed class ChainRunner(IPolicyModel policy, IRewardScorer? scorer, Ti
         }
 
         await GenerateAsync(turn, cancellationToken).ConfigureAwait(false);
-        await EndTurnAsync([.. turn.Select(entry => entry.Chain)], cancellationToken).ConfigureAwait(false);
+        await EndTurnAsync(turn, cancellationToken).ConfigureAwait(false);
         return true;
     }
 
     /// <summary>Generates one turn of chains that began together, within their time budget.</summary>
-    public async Task GenerateAsync(IReadOnlyList<(Chain Chain, PendingStep Step)> turn, CancellationToken cancellationToken)
+    public async Task GenerateAsync(IReadOnlyList<Chain> turn, CancellationToken cancellationToken)
     {
-        using Deadline deadline = new(turn[0].Chain.TimeLeft, time, cancellationToken);
+        using Deadline deadline = new(turn[0].TimeLeft, time, cancellationToken);
         try
         {
             await GenerateOrSplitAsync(turn, deadline, cancellationToken).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (deadline.HasPassed)
         {
-            foreach ((Chain chain, _) in turn.Where(entry => !entry.Chain.HasEnded))
+            foreach (Chain chain in turn.Where(chain => !chain.HasEnded))
             {
                 chain.End(RefinementStopReason.TimeBudget);
             }
@@ -70,9 +70,9 @@ internal sealed class ChainRunner(IPolicyModel policy, IRewardScorer? scorer, Ti
 
     // A policy refuses a batch as a whole when one prompt cannot be answered (a refinement prompt that outgrew the context, say):
     // halves find the culprit in few calls, and the others go on.
-    private async Task GenerateOrSplitAsync(IReadOnlyList<(Chain Chain, PendingStep Step)> turn, Deadline deadline, CancellationToken cancellationToken)
+    private async Task GenerateOrSplitAsync(IReadOnlyList<Chain> turn, Deadline deadline, CancellationToken cancellationToken)
     {
-        IReadOnlyList<GenerationRequest> requests = turn.Count == 1 ? turn[0].Step.Requests : [.. turn.SelectMany(entry => entry.Step.Requests)];
+        IReadOnlyList<GenerationRequest> requests = turn.Count == 1 ? turn[0].Pending.Requests : [.. turn.SelectMany(chain => chain.Pending.Requests)];
         IReadOnlyList<Response>? responses;
         try
         {
@@ -90,7 +90,7 @@ internal sealed class ChainRunner(IPolicyModel policy, IRewardScorer? scorer, Ti
         }
         catch (Exception exception) when (!deadline.IsCancelledBy(exception) && IsChainFailure(exception, cancellationToken))
         {
-            foreach ((Chain chain, _) in turn)
+            foreach (Chain chain in turn)
             {
                 chain.Fail(exception);
             }
@@ -101,7 +101,7 @@ internal sealed class ChainRunner(IPolicyModel policy, IRewardScorer? scorer, Ti
         Distribute(turn, requests.Count, responses);
     }
 
-    private void Distribute(IReadOnlyList<(Chain Chain, PendingStep Step)> turn, int requestCount, IReadOnlyList<Response>? responses)
+    private void Distribute(IReadOnlyList<Chain> turn, int requestCount, IReadOnlyList<Response>? responses)
     {
         if (responses?.Count != requestCount || responses.Contains(null!))
         {
@@ -109,10 +109,11 @@ internal sealed class ChainRunner(IPolicyModel policy, IRewardScorer? scorer, Ti
         }
 
         int start = 0;
-        foreach ((Chain chain, PendingStep step) in turn)
+        foreach (Chain chain in turn)
         {
-            chain.Accept(new ListSlice<Response>(responses, start, step.Requests.Count));
-            start += step.Requests.Count;
+            int count = chain.Pending.Requests.Count;
+            chain.Accept(new ListSlice<Response>(responses, start, count));
+            start += count;
         }
     }
 
@@ -152,7 +153,7 @@ internal sealed class ChainRunner(IPolicyModel policy, IRewardScorer? scorer, Ti
     }
 
     // Spans of a backend belong to the chain where the call serves one alone.
-    private static ActivityScope Enter(IReadOnlyList<(Chain Chain, PendingStep Step)> turn) => new(turn.Count == 1 ? turn[0].Chain.Activity : null);
+    private static ActivityScope Enter(IReadOnlyList<Chain> turn) => new(turn.Count == 1 ? turn[0].Activity : null);
 
     /// <summary>Makes an activity the current one for a while.</summary>
     internal readonly struct ActivityScope : IDisposable

@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace Aries;
 
 /// <summary>The fixed refinement template z of ARIES: how a question and an earlier answer become the prompt of a refinement, π(y₂|x,y₁,z).</summary>
@@ -19,8 +17,10 @@ public sealed record RefinementTemplate
     /// <summary>The slot that the earlier answer fills.</summary>
     public const string ResponseSlot = "{response}";
 
-    private readonly int _question;
-    private readonly int _response;
+    private readonly string _start;
+    private readonly string _middle;
+    private readonly string _end;
+    private readonly bool _responseComesFirst;
 
     /// <summary>Creates a template.</summary>
     /// <param name="text">The text with both slots.</param>
@@ -29,8 +29,12 @@ public sealed record RefinementTemplate
     {
         ArgumentNullException.ThrowIfNull(text);
         Text = text;
-        _question = FindSlot(text, QuestionSlot);
-        _response = FindSlot(text, ResponseSlot);
+        int question = FindSlot(text, QuestionSlot);
+        int response = FindSlot(text, ResponseSlot);
+        _responseComesFirst = response < question;
+        _start = text[..Math.Min(question, response)];
+        _middle = _responseComesFirst ? text[(response + ResponseSlot.Length)..question] : text[(question + QuestionSlot.Length)..response];
+        _end = text[(_responseComesFirst ? question + QuestionSlot.Length : response + ResponseSlot.Length)..];
     }
 
     /// <summary>Gets the default template: the parts that the paper's template is known to have, in this project's words.</summary>
@@ -62,14 +66,9 @@ public sealed record RefinementTemplate
         ArgumentNullException.ThrowIfNull(prompt);
         ArgumentNullException.ThrowIfNull(response);
         string question = prompt.Question;
-        StringBuilder filled = new(Text.Length + question.Length + response.Length);
-        (int first, string firstText, int firstSlot, int second, string secondText, int secondSlot) = _question < _response
-            ? (_question, question, QuestionSlot.Length, _response, response, ResponseSlot.Length)
-            : (_response, response, ResponseSlot.Length, _question, question, QuestionSlot.Length);
-        filled.Append(Text, 0, first).Append(firstText);
-        filled.Append(Text, first + firstSlot, second - first - firstSlot).Append(secondText);
-        filled.Append(Text, second + secondSlot, Text.Length - second - secondSlot);
-        return prompt.WithQuestion(filled.ToString());
+        return prompt.WithQuestion(_responseComesFirst
+            ? string.Concat([_start, response, _middle, question, _end])
+            : string.Concat([_start, question, _middle, response, _end]));
     }
 
     /// <inheritdoc />

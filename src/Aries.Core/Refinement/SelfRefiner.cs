@@ -116,12 +116,29 @@ public sealed class SelfRefiner
             while (chain.Next() is { } step)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                IAsyncEnumerable<RefinementUpdate> updates = step.Requests.Count == 1
-                    ? StreamStepAsync(chain, step, cancellationToken)
-                    : StreamSamplesAsync(chain, step, cancellationToken);
-                await foreach (RefinementUpdate update in updates.ConfigureAwait(false))
+                if (step.Requests.Count == 1)
                 {
-                    yield return update;
+                    yield return StartedUpdate(chain.PendingStart, step);
+                    using Deadline deadline = new(chain.TimeLeft, _time, cancellationToken);
+                    PolicyStream stream = new(_policy, chain, step.Requests[0], deadline, cancellationToken);
+                    await using (stream.ConfigureAwait(false))
+                    {
+                        while (await stream.ReadAsync().ConfigureAwait(false) is { } text)
+                        {
+                            if (text.Length > 0)
+                            {
+                                yield return new StepTextUpdate(chain.PendingStart, text);
+                            }
+                        }
+                    }
+                }
+                else
+                {
+                    await _runner.GenerateAsync([chain], cancellationToken).ConfigureAwait(false);
+                    foreach (RefinementUpdate update in SampleUpdates(chain, step))
+                    {
+                        yield return update;
+                    }
                 }
 
                 await _runner.EndTurnAsync([chain], cancellationToken).ConfigureAwait(false);
@@ -142,28 +159,9 @@ public sealed class SelfRefiner
         }
     }
 
-    private async IAsyncEnumerable<RefinementUpdate> StreamStepAsync(
-        Chain chain, PendingStep step, [EnumeratorCancellation] CancellationToken cancellationToken)
+    // Samples are drawn together, so each is told of when it is whole.
+    private IEnumerable<RefinementUpdate> SampleUpdates(Chain chain, PendingStep step)
     {
-        yield return StartedUpdate(chain.PendingStart, step);
-        using Deadline deadline = new(chain.TimeLeft, _time, cancellationToken);
-        PolicyStream stream = new(_policy, chain, step.Requests[0], deadline, cancellationToken);
-        await using (stream.ConfigureAwait(false))
-        {
-            while (await stream.ReadAsync().ConfigureAwait(false) is { } text)
-            {
-                if (text.Length > 0)
-                {
-                    yield return new StepTextUpdate(chain.PendingStart, text);
-                }
-            }
-        }
-    }
-
-    private async IAsyncEnumerable<RefinementUpdate> StreamSamplesAsync(
-        Chain chain, PendingStep step, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        await _runner.GenerateAsync([(chain, step)], cancellationToken).ConfigureAwait(false);
         IReadOnlyList<TraceStep> steps = chain.Trace.Steps;
         for (int index = chain.PendingStart; index < steps.Count; index++)
         {

@@ -5,8 +5,9 @@ namespace Aries;
 
 /// <summary>Reads and writes chains as JSONL: UTF-8, one chain a line, split on \n only.</summary>
 /// <remarks>
-/// <para>Equal chains give equal bytes, and a chain that is read is the chain that was written, provided that its texts are valid Unicode (a lone surrogate is written as U+FFFD).</para>
-/// <code>{"id":"p1","prompt":"…","steps":[{"kind":"draft","text":"…","finish":"stop","prompt_tokens":12,"response_tokens":7,"cached_prompt_tokens":0,"score":0.5}],"stop":"completed"}</code>
+/// <para>Equal chains give equal bytes, and a chain that is read is the chain that was written, provided that its texts are valid Unicode (a lone surrogate is written as U+FFFD).
+/// The exception is <see cref="TokenUsage.CachedPromptTokens"/>, which is not written: it tells what one process happened to have in memory, and a chain that was drawn again would differ.</para>
+/// <code>{"id":"p1","prompt":"…","steps":[{"kind":"draft","text":"…","finish":"stop","prompt_tokens":12,"response_tokens":7,"score":0.5}],"stop":"completed"}</code>
 /// <para>
 /// A prompt of several turns is a list of <c>{"role","content"}</c>. A score with a remark has <c>score_note</c>; a response that could not be scored has
 /// <c>score_invalid</c> in place of <c>score</c>. Keys that are not known are ignored on reading.
@@ -98,7 +99,6 @@ public static class TraceJsonl
         writer.WriteString("finish", FinishNames.Name(step.FinishReason));
         writer.WriteNumber("prompt_tokens", step.Usage.PromptTokens);
         writer.WriteNumber("response_tokens", step.Usage.ResponseTokens);
-        writer.WriteNumber("cached_prompt_tokens", step.Usage.CachedPromptTokens);
         if (step.Score is { IsValid: true } score)
         {
             writer.WriteNumber("score", score.Value);
@@ -129,7 +129,7 @@ public static class TraceJsonl
         Kind = KindNames.Parse(step, "kind", step.GetString("kind")),
         Text = step.GetString("text"),
         FinishReason = FinishNames.Parse(step, "finish", step.GetString("finish")),
-        Usage = new TokenUsage(step.FindCount("prompt_tokens"), step.FindCount("response_tokens"), step.FindCount("cached_prompt_tokens")),
+        Usage = new TokenUsage(step.FindCount("prompt_tokens"), step.FindCount("response_tokens")),
         Score = ReadScore(step),
     };
 

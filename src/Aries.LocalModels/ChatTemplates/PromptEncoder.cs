@@ -67,6 +67,20 @@ internal sealed class PromptEncoder
         return new EncodedExample(promptIds, isEnded ? [.. responseIds, EndTokenId] : responseIds, isMoved);
     }
 
+    /// <summary>Encodes a text that a response may repeat, as the response would begin with it.</summary>
+    /// <returns>The tokens, without an end token; none where the tokenizer cannot spell the text: then the model cannot repeat it either.</returns>
+    public int[] EncodePrediction(string text)
+    {
+        try
+        {
+            return _tokenizer.Encode(Template.RenderResponse(text), isContinuation: true);
+        }
+        catch (ArgumentException)
+        {
+            return [];
+        }
+    }
+
     /// <summary>Makes a decoder of one response's tokens as they are drawn.</summary>
     public TokenStreamDecoder CreateDecoder() => new(_tokenizer, isContinuation: KeepsLeadingSpace);
 

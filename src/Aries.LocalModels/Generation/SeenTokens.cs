@@ -12,6 +12,12 @@ internal sealed class SeenTokens
     /// <summary>Gets the ids, each once, in the order of their first appearance.</summary>
     public ReadOnlySpan<int> Ids => CollectionsMarshal.AsSpan(_ids);
 
+    public void Clear()
+    {
+        _set.Clear();
+        _ids.Clear();
+    }
+
     public void Add(int id)
     {
         if (_set.Add(id))

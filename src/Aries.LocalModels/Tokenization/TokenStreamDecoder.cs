@@ -8,17 +8,18 @@ namespace Aries;
 internal sealed class TokenStreamDecoder(ITextTokenizer tokenizer, bool isContinuation = true)
 {
     private readonly Decoder _decoder = Encoding.UTF8.GetDecoder();
+    private char[] _characters = new char[16];
     private bool _stripsSpace = tokenizer.HasLeadingSpace && !isContinuation;
 
     /// <summary>Takes in an id.</summary>
-    /// <returns>The characters that it completed; often empty.</returns>
-    public string Append(int id) => Decode(tokenizer.Bytes(id), flush: false);
+    /// <returns>The characters that it completed, valid until the next call; often none.</returns>
+    public ReadOnlySpan<char> Append(int id) => Decode(tokenizer.Bytes(id), flush: false);
 
     /// <summary>Ends the sequence.</summary>
     /// <returns>U+FFFD for bytes that were left waiting for the rest of their character, else nothing.</returns>
-    public string Flush() => Decode([], flush: true);
+    public ReadOnlySpan<char> Flush() => Decode([], flush: true);
 
-    private string Decode(ReadOnlySpan<byte> bytes, bool flush)
+    private ReadOnlySpan<char> Decode(ReadOnlySpan<byte> bytes, bool flush)
     {
         if (_stripsSpace && bytes.Length > 0)
         {
@@ -26,8 +27,12 @@ internal sealed class TokenStreamDecoder(ITextTokenizer tokenizer, bool isContin
             bytes = bytes[0] == (byte)' ' ? bytes[1..] : bytes;
         }
 
-        char[] characters = new char[_decoder.GetCharCount(bytes, flush)];
-        int count = _decoder.GetChars(bytes, characters, flush);
-        return new string(characters, 0, count);
+        int needed = _decoder.GetCharCount(bytes, flush);
+        if (_characters.Length < needed)
+        {
+            _characters = new char[2 * needed];
+        }
+
+        return _characters.AsSpan(0, _decoder.GetChars(bytes, _characters, flush));
     }
 }

@@ -1,101 +1,78 @@
 namespace Aries.Managed;
 
-/// <summary>A run of tokens that every prompt below it shares: a node of a path-compressed trie over the prompts of a batch.</summary>
+/// <summary>A run of tokens that every sequence below it shares: a node of a <see cref="PrefixTree"/>.</summary>
 /// <threadsafety>Not thread-safe.</threadsafety>
 internal sealed class PrefixNode
 {
-    private readonly int[] _prompt;
+    private readonly List<SlotRange> _slots = [];
 
-    private PrefixNode(int[] prompt, int start, int end, PrefixNode? parent)
+    internal PrefixNode(PrefixNode? parent, ReadOnlyMemory<int> tokens)
     {
-        _prompt = prompt;
-        (Start, End, Parent) = (start, end, parent);
+        (Parent, Start, Memory) = (parent, parent?.End ?? 0, tokens);
+        IdleEntry = new LinkedListNode<PrefixNode>(this);
     }
 
     /// <summary>Gets the position of the first token.</summary>
     public int Start { get; private set; }
 
     /// <summary>Gets the position after the last token.</summary>
-    public int End { get; }
+    public int End => Start + Memory.Length;
 
     public PrefixNode? Parent { get; private set; }
 
-    public ReadOnlySpan<int> Tokens => _prompt.AsSpan(Start, End - Start);
+    public ReadOnlySpan<int> Tokens => Memory.Span;
 
-    /// <summary>Gets or sets how many sequences still need the node's keys and values.</summary>
-    public int UserCount { get; set; }
+    /// <summary>Gets where the keys and values lie, in the order of the tokens; empty until <see cref="PromptCache"/> or a scorer has given them a place.</summary>
+    public IReadOnlyList<SlotRange> Slots => _slots;
+
+    /// <summary>Gets or sets whether the keys and values are in their place.</summary>
+    public bool IsComputed { get; set; }
 
     /// <summary>Gets or sets whether a prompt ends here, so that the last hidden row is kept.</summary>
-    public bool IsEnd { get; private set; }
+    public bool EndsPrompt { get; set; }
 
-    /// <summary>Gets or sets where the keys and values lie; null until they are computed and after they are given back.</summary>
-    public SlotRange? Slots { get; set; }
-
-    /// <summary>Gets or sets the hidden row that predicts the token after a prompt that ends here. Shape [H].</summary>
+    /// <summary>Gets or sets the hidden row that predicts the token after the last one, where a prompt ends here. Shape [H].</summary>
     public float[]? LastHidden { get; set; }
 
-    /// <summary>Builds the trie of some prompts.</summary>
-    /// <param name="prompts">The prompts; none is empty.</param>
-    /// <param name="order">Receives the indices of the prompts in the order in which neighbours share most. Same length as <paramref name="prompts"/>.</param>
-    /// <returns>The node at which each prompt ends, in the order of <paramref name="prompts"/>.</returns>
-    public static PrefixNode[] Build(IReadOnlyList<int[]> prompts, Span<int> order)
+    /// <summary>Gets or sets how many sequences that are being decoded, or wait for it, go through the node.</summary>
+    public int UserCount { get; set; }
+
+    /// <summary>Gets the node's place among those that nobody uses.</summary>
+    public LinkedListNode<PrefixNode> IdleEntry { get; }
+
+    internal ReadOnlyMemory<int> Memory { get; private set; }
+
+    /// <summary>Appends the slots from the beginning of the sequence to the end of this node, neighbouring runs joined.</summary>
+    public void AddPathTo(List<SlotRange> context)
     {
-        for (int i = 0; i < order.Length; i++)
+        Parent?.AddPathTo(context);
+        foreach (SlotRange run in _slots)
         {
-            order[i] = i;
+            context.Join(run);
         }
+    }
 
-        order.Sort((left, right) =>
-        {
-            int comparison = prompts[left].AsSpan().SequenceCompareTo(prompts[right]);
-            return comparison != 0 ? comparison : left.CompareTo(right);
-        });
+    /// <summary>Gives the next tokens of the node their slots.</summary>
+    public void AddSlots(SlotRange run) => _slots.Join(run);
 
-        PrefixNode[] ends = new PrefixNode[prompts.Count];
-        Stack<PrefixNode> path = new();
-        int[] previous = [];
-        foreach (int index in order)
-        {
-            int[] prompt = prompts[index];
-            int shared = prompt.AsSpan().CommonPrefixLength(previous);
-            while (path.Count > 0 && path.Peek().Start >= shared)
-            {
-                path.Pop();
-            }
-
-            if (path.Count > 0 && path.Peek().End > shared)
-            {
-                path.Push(path.Pop().SplitAt(shared));
-            }
-
-            // In sorted order a prompt is no prefix of the one before, unless both are equal.
-            if (prompt.Length > shared)
-            {
-                path.Push(new PrefixNode(prompt, shared, prompt.Length, path.Count > 0 ? path.Peek() : null));
-            }
-
-            ends[index] = path.Peek();
-            ends[index].IsEnd = true;
-            previous = prompt;
-        }
-
-        foreach (PrefixNode end in ends)
-        {
-            for (PrefixNode? node = end; node is not null; node = node.Parent)
-            {
-                node.UserCount++;
-            }
-        }
-
-        return ends;
+    /// <summary>Forgets keys, values and hidden row; the caller gives the slots back.</summary>
+    public void Forget()
+    {
+        _slots.Clear();
+        (IsComputed, LastHidden) = (false, null);
     }
 
     /// <summary>Cuts the node in two; this one keeps the lower part.</summary>
+    /// <param name="length">The tokens of the upper part.</param>
     /// <returns>The upper part.</returns>
-    private PrefixNode SplitAt(int position)
+    internal PrefixNode SplitAt(int length)
     {
-        PrefixNode upper = new(_prompt, Start, position, Parent);
-        (Start, Parent) = (position, upper);
+        PrefixNode upper = new(Parent, Memory[..length]) { UserCount = UserCount, IsComputed = IsComputed };
+        (Parent, Start, Memory) = (upper, upper.End, Memory[length..]);
+        _slots.MoveTo(upper._slots, Math.Min(length, _slots.SlotCount()));
+
+        // As recently used as the lower part, and dropped after it.
+        IdleEntry.List?.AddAfter(IdleEntry, upper.IdleEntry);
         return upper;
     }
 }

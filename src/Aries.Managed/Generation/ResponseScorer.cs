@@ -37,7 +37,7 @@ internal sealed class ResponseScorer
 
     /// <summary>Scores some sequences.</summary>
     /// <param name="sequences">Tokens, and the index of the first response token: at least 1, below the number of tokens.</param>
-    /// <param name="cancellationToken">Looked at before every pass.</param>
+    /// <param name="cancellationToken">Looked at before every layer.</param>
     /// <returns>For each sequence the log-probability of each response token, in nats.</returns>
     /// <exception cref="NonFiniteLogitsException">The model gave no distribution.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
@@ -69,7 +69,8 @@ internal sealed class ResponseScorer
     private void ScoreGroup(IReadOnlyList<(int[] Tokens, int ResponseStart)> sequences, int[] group, float[][] results, CancellationToken cancellationToken)
     {
         // The last token predicts nothing and gets no row.
-        PrefixNode[] ends = PrefixNode.Build([.. group.Select(index => sequences[index].Tokens[..^1])], new int[group.Length]);
+        PrefixTree tree = new();
+        PrefixNode[] ends = [.. group.Select(index => tree.Add(null, sequences[index].Tokens.AsMemory()[..^1]))];
         Dictionary<PrefixNode, List<Entry>> entries = [];
         for (int i = 0; i < group.Length; i++)
         {
@@ -100,15 +101,15 @@ internal sealed class ResponseScorer
     private void AddPath(PrefixNode node, Dictionary<PrefixNode, List<Entry>> entries, CancellationToken cancellationToken)
     {
         Stack<PrefixNode> missing = new();
-        for (PrefixNode? above = node; above is { Slots: null }; above = above.Parent)
+        for (PrefixNode? above = node; above is { Slots.Count: 0 }; above = above.Parent)
         {
             missing.Push(above);
         }
 
         while (missing.TryPop(out PrefixNode? next))
         {
-            next.Slots = new SlotRange(_slotCount, next.End - next.Start);
-            _slotCount += next.End - next.Start;
+            next.AddSlots(new SlotRange(_slotCount, next.Tokens.Length));
+            _slotCount += next.Tokens.Length;
             List<Entry> targets = entries.GetValueOrDefault(next) ?? [];
             targets.Sort(static (left, right) => left.Offset.CompareTo(right.Offset));
             AddNode(next, targets, cancellationToken);
@@ -118,14 +119,9 @@ internal sealed class ResponseScorer
     private void AddNode(PrefixNode node, List<Entry> targets, CancellationToken cancellationToken)
     {
         _context.Clear();
-        for (PrefixNode? parent = node.Parent; parent is not null; parent = parent.Parent)
-        {
-            _context.Add(parent.Slots!.Value);
-        }
-
-        _context.Reverse();
+        node.Parent?.AddPathTo(_context);
         ReadOnlySpan<int> tokens = node.Tokens;
-        int slot = node.Slots!.Value.Start;
+        int slot = node.Slots[0].Start;
         int target = 0;
         for (int done = 0; done < tokens.Length;)
         {
@@ -136,7 +132,7 @@ internal sealed class ResponseScorer
 
             int count = Math.Min(tokens.Length - done, _passRows - _batch.RowCount);
             int row = _batch.AddSegment(tokens.Slice(done, count), slot + done, CollectionsMarshal.AsSpan(_context));
-            _context.Add(new SlotRange(slot + done, count));
+            _context.Join(new SlotRange(slot + done, count));
             for (; target < targets.Count && targets[target].Offset < done + count; target++)
             {
                 _items.Add(new ScoredItem(row + targets[target].Offset - done, targets[target].Token));
@@ -153,7 +149,7 @@ internal sealed class ResponseScorer
         if (_batch.RowCount > 0)
         {
             _store.EnsureSlots(_slotCount);
-            Matrix hidden = _transformer.Forward(_batch, _store, tape: null);
+            Matrix hidden = _transformer.Forward(_batch, _store, tape: null, cancellationToken);
             if (_values.Length < _items.Count)
             {
                 _values = new double[_items.Count];

@@ -1,10 +1,13 @@
 namespace Aries.Managed;
 
 /// <summary>Hands out runs of consecutive slots of a <see cref="KeyValueStore"/> and takes them back.</summary>
-/// <remarks>First fit, lowest slot first; neighbouring free runs are joined. The store grows only when no free run is long enough.</remarks>
+/// <remarks>First fit, lowest slot first; neighbouring free runs are joined. <see cref="Take"/> lets the store grow only when no free run is long enough.</remarks>
 /// <threadsafety>Not thread-safe.</threadsafety>
 internal sealed class SlotAllocator
 {
+    // A tile of keys: attention copies the keys of shorter pieces before it multiplies them.
+    private const int ShortestPiece = 64;
+
     private readonly List<SlotRange> _free = [];
 
     /// <summary>Gets one more than the highest slot that was ever handed out.</summary>
@@ -18,39 +21,41 @@ internal sealed class SlotAllocator
     public SlotRange Take(int count)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
-        InUse += count;
         for (int i = 0; i < _free.Count; i++)
         {
-            SlotRange run = _free[i];
-            if (run.Count >= count)
+            if (_free[i].Count >= count)
             {
-                if (run.Count == count)
-                {
-                    _free.RemoveAt(i);
-                }
-                else
-                {
-                    _free[i] = new SlotRange(run.Start + count, run.Count - count);
-                }
-
-                return new SlotRange(run.Start, count);
+                return TakeFrom(i, count);
             }
         }
 
-        // A free run at the end is extended instead of left behind.
-        int start = Limit;
-        if (_free.Count > 0 && _free[^1].Start + _free[^1].Count == Limit)
+        return TakeAtEnd(count);
+    }
+
+    /// <summary>Takes a run of slots, or a shorter one where that saves the store from growing.</summary>
+    /// <param name="count">How many at most; 1 or more.</param>
+    public SlotRange TakeUpTo(int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
+        int longest = -1;
+        for (int i = 0; i < _free.Count; i++)
         {
-            start = _free[^1].Start;
-            _free.RemoveAt(_free.Count - 1);
+            if (_free[i].Count >= count)
+            {
+                return TakeFrom(i, count);
+            }
+
+            if (longest < 0 || _free[i].Count > _free[longest].Count)
+            {
+                longest = i;
+            }
         }
 
-        Limit = checked(start + count);
-        return new SlotRange(start, count);
+        return longest >= 0 && _free[longest].Count >= ShortestPiece ? TakeFrom(longest, _free[longest].Count) : TakeAtEnd(count);
     }
 
     /// <summary>Gives a run back.</summary>
-    /// <param name="run">A run that <see cref="Take"/> gave, whole or cut at its end by <see cref="Take"/>'s caller.</param>
+    /// <param name="run">A run that <see cref="Take"/> gave, or a part of one.</param>
     public void Return(SlotRange run)
     {
         InUse -= run.Count;
@@ -75,10 +80,34 @@ internal sealed class SlotAllocator
         _free.Insert(at, run);
     }
 
-    /// <summary>Gives every run back.</summary>
-    public void Reset()
+    private SlotRange TakeFrom(int index, int count)
     {
-        _free.Clear();
-        (Limit, InUse) = (0, 0);
+        SlotRange run = _free[index];
+        if (run.Count == count)
+        {
+            _free.RemoveAt(index);
+        }
+        else
+        {
+            _free[index] = new SlotRange(run.Start + count, run.Count - count);
+        }
+
+        InUse += count;
+        return new SlotRange(run.Start, count);
+    }
+
+    private SlotRange TakeAtEnd(int count)
+    {
+        // A free run at the end is extended instead of left behind.
+        int start = Limit;
+        if (_free.Count > 0 && _free[^1].Start + _free[^1].Count == Limit)
+        {
+            start = _free[^1].Start;
+            _free.RemoveAt(_free.Count - 1);
+        }
+
+        Limit = checked(start + count);
+        InUse += count;
+        return new SlotRange(start, count);
     }
 }

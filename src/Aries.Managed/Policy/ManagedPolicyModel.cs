@@ -6,7 +6,7 @@ namespace Aries.Managed;
 
 /// <summary>A Llama-family model that runs in managed code on the processor: it generates, and it scores given responses.</summary>
 /// <remarks>
-/// <para>Prompts of a batch that begin alike share the computation of what they share. A response depends on its request alone: not on the batch, the threads or the options of this class.</para>
+/// <para>Prompts that begin alike share the computation of what they share, in a batch and over calls. A response depends on its request alone: not on the batch, the threads or the options of this class.</para>
 /// <para>A request without a seed gets one from the operating system's random numbers.</para>
 /// </remarks>
 /// <threadsafety>Every member may be called concurrently; calls that compute wait for each other. Dispose it when no call runs.</threadsafety>
@@ -32,8 +32,9 @@ public sealed class ManagedPolicyModel : IPolicyModel, ILogProbabilityModel
         _engines = new Engines(
             model.Encoder,
             config.ContextLength,
-            new DecodingEngine(transformer, options.MaxBatchSize, options.PrefillLength),
-            new ResponseScorer(transformer, options.PrefillLength));
+            new DecodingEngine(transformer, options.MaxBatchSize, options.PrefillLength, options.PromptCacheBytes),
+            new ResponseScorer(transformer, options.PrefillLength),
+            options);
         _metadata = new PolicyModelMetadata
         {
             ProviderName = ProviderName,
@@ -42,6 +43,8 @@ public sealed class ManagedPolicyModel : IPolicyModel, ILogProbabilityModel
             UsesChatTemplate = !model.Encoder.Template.IsPlain,
         };
     }
+
+    internal DecodingCounts Counts => _engines?.Decoding.Counts ?? default;
 
     /// <summary>Loads a Hugging Face folder or a llama2.c file.</summary>
     /// <param name="path">The folder, or the file.</param>
@@ -202,12 +205,15 @@ public sealed class ManagedPolicyModel : IPolicyModel, ILogProbabilityModel
         for (int i = 0; i < requests.Length; i++)
         {
             GenerationRequest request = requests[i];
+            int maxDraftLength = engines.MaxDraftLength(request, requests.Length);
             ResponseAssembly assembly = new(engines.Encoder.CreateDecoder(), request.Options.StopSequences, onText);
             assemblies[i] = assembly;
             decoding[i] = new DecodingRequest
             {
                 Prompt = engines.EncodePrompt(request.Prompt, i),
                 Options = request.Options,
+                MaxDraftLength = maxDraftLength,
+                Prediction = maxDraftLength > 0 && request.Prediction is { } prediction ? engines.Encoder.EncodePrediction(prediction) : [],
                 Seed = request.Options.Seed ?? BitConverter.ToInt64(RandomNumberGenerator.GetBytes(sizeof(long))),
                 IncludeLogProbabilities = request.IncludeLogProbabilities,
                 OnToken = assembly.Append,
@@ -246,8 +252,14 @@ public sealed class ManagedPolicyModel : IPolicyModel, ILogProbabilityModel
         ];
     }
 
-    private sealed record Engines(PromptEncoder Encoder, int ContextLength, DecodingEngine Decoding, ResponseScorer Scoring)
+    private sealed record Engines(PromptEncoder Encoder, int ContextLength, DecodingEngine Decoding, ResponseScorer Scoring, ManagedPolicyOptions Options)
     {
+        public int MaxDraftLength(GenerationRequest request, int requestCount)
+        {
+            bool guesses = Options.PromptLookup == PromptLookup.Always || (Options.PromptLookup == PromptLookup.Predicted && request.Prediction is { Length: > 0 });
+            return guesses && Math.Min(requestCount, Options.MaxBatchSize) <= RepetitionGuess.LargestBatch ? Options.MaxDraftLength : 0;
+        }
+
         public int[] EncodePrompt(Prompt prompt, int index)
         {
             if (prompt.IsBlank)

@@ -28,9 +28,21 @@ public sealed record ManagedPolicyOptions
     /// <value>1 or more. The default is 128. Results do not depend on it; memory grows with it, for each place has its own keys and values.</value>
     public int MaxBatchSize { get; set; } = 128;
 
-    /// <summary>Gets or sets how many prompt tokens a pass computes at most; a cancelled call ends after the pass that it is in.</summary>
+    /// <summary>Gets or sets how many prompt tokens a pass computes at most; more share the reading of the weights.</summary>
     /// <value>1 or more. The default is 256. Results do not depend on it.</value>
     public int PrefillLength { get; set; } = 256;
+
+    /// <summary>Gets or sets which responses are decoded by prompt lookup: tokens that stood in the prompt, or in what is being rewritten, are guessed several at a time and checked in one pass.</summary>
+    /// <value>The default is <see cref="PromptLookup.Predicted"/>. Results do not depend on it, bit for bit.</value>
+    public PromptLookup PromptLookup { get; set; } = PromptLookup.Predicted;
+
+    /// <summary>Gets or sets how many tokens a pass guesses at most for one response. Fewer are guessed where guesses were wrong, and where many responses share the pass.</summary>
+    /// <value>1 or more. The default is 16. Results do not depend on it.</value>
+    public int MaxDraftLength { get; set; } = 16;
+
+    /// <summary>Gets or sets how much memory the keys and values of earlier calls may take, in bytes: a prompt that begins as an earlier one, or goes on from an earlier response, is computed from there.</summary>
+    /// <value>0 or more; 0 keeps nothing, and prompts of one call still share. The default is 256 MiB; no more is taken than there is to keep. Results do not depend on it, bit for bit.</value>
+    public long PromptCacheBytes { get; set; } = 256L << 20;
 
     /// <summary>Checks every value.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range; the message names it and the range.</exception>
@@ -57,6 +69,21 @@ public sealed record ManagedPolicyOptions
         if (PrefillLength < 1)
         {
             throw new ArgumentOutOfRangeException(nameof(PrefillLength), PrefillLength, "PrefillLength must be 1 or more.");
+        }
+
+        if (!Enum.IsDefined(PromptLookup))
+        {
+            throw new ArgumentOutOfRangeException(nameof(PromptLookup), PromptLookup, "PromptLookup must be Off, Predicted or Always.");
+        }
+
+        if (MaxDraftLength < 1)
+        {
+            throw new ArgumentOutOfRangeException(nameof(MaxDraftLength), MaxDraftLength, "MaxDraftLength must be 1 or more; PromptLookup.Off guesses nothing.");
+        }
+
+        if (PromptCacheBytes < 0)
+        {
+            throw new ArgumentOutOfRangeException(nameof(PromptCacheBytes), PromptCacheBytes, "PromptCacheBytes must be 0 or more; 0 keeps nothing between calls.");
         }
     }
 

@@ -42,9 +42,11 @@ internal sealed partial class Transformer
     /// <param name="batch">The rows.</param>
     /// <param name="store">Receives the keys and values of the rows; holds those of contexts that are not in the batch. Has slots enough for <see cref="RowBatch.SlotLimit"/>.</param>
     /// <param name="tape">Receives what the backward pass needs; null where none follows.</param>
+    /// <param name="cancellationToken">Looked at once a layer.</param>
     /// <returns>The rows after the final norm, shape [rows, H]; valid until the next call.</returns>
     /// <exception cref="ArgumentException">A token is outside the vocabulary, a position outside the context length, or a slot outside the store.</exception>
-    public Matrix Forward(RowBatch batch, KeyValueStore store, ForwardTape? tape)
+    /// <exception cref="OperationCanceledException">The token was cancelled; some layers of the rows' keys and values are written, some are not.</exception>
+    public Matrix Forward(RowBatch batch, KeyValueStore store, ForwardTape? tape, CancellationToken cancellationToken = default)
     {
         Check(batch, store);
         int rows = batch.RowCount;
@@ -59,6 +61,7 @@ internal sealed partial class Transformer
         RowOperations.Gather(_weights.Embedding, batch.TokenArray, Rows(tape?.Layer(0).Input ?? _shared.Input, rows, hidden), _pool);
         for (int layer = 0; layer < Config.LayerCount; layer++)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             LayerActivations activations = tape?.Layer(layer) ?? _shared;
             ForwardLayer(layer, batch, store, activations);
             FeedForward(layer, activations, tape?.OutputOf(layer) ?? _shared.Input, rows);

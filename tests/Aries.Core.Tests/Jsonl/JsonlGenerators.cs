@@ -23,7 +23,7 @@ internal static class JsonlGenerators
         Text.Select(text => (RewardScore?)RewardScore.Invalid(text + "x")));
 
     public static readonly Gen<TokenUsage> Usage = Gen.Select(
-        Gen.Long[0, long.MaxValue], Gen.Long[0, 5000], Gen.Long[0, 5000], (prompt, response, cached) => new TokenUsage(prompt, response, cached));
+        Gen.Long[0, long.MaxValue], Gen.Long[0, 5000], (prompt, response) => new TokenUsage(prompt, response));
 
     public static readonly Gen<TraceStep> Step = Gen.Select(
         Gen.Enum<RefinementStepKind>(), Text, Gen.Enum<FinishReason>(), Usage, Score,

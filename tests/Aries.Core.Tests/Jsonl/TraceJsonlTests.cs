@@ -28,7 +28,7 @@ public class TraceJsonlTests
             Prompt = "2+2?",
             Steps =
             [
-                new TraceStep { Text = "4", Usage = new TokenUsage(12, 7), Score = new RewardScore(0.5) },
+                new TraceStep { Text = "4", Usage = new TokenUsage(12, 7, CachedPromptTokens: 5), Score = new RewardScore(0.5) },
                 new TraceStep { Text = "é\n", Kind = RefinementStepKind.Feedback, FinishReason = FinishReason.Length },
             ],
             StopReason = RefinementStopReason.Completed,
@@ -37,7 +37,7 @@ public class TraceJsonlTests
         string line = Encoding.UTF8.GetString(Serialize(trace));
 
         Assert.Equal(
-            """{"id":"p1","prompt":"2+2?","steps":[{"kind":"draft","text":"4","finish":"stop","prompt_tokens":12,"response_tokens":7,"cached_prompt_tokens":0,"score":0.5},{"kind":"feedback","text":"é\n","finish":"length","prompt_tokens":0,"response_tokens":0,"cached_prompt_tokens":0}],"stop":"completed"}""" + "\n",
+            """{"id":"p1","prompt":"2+2?","steps":[{"kind":"draft","text":"4","finish":"stop","prompt_tokens":12,"response_tokens":7,"score":0.5},{"kind":"feedback","text":"é\n","finish":"length","prompt_tokens":0,"response_tokens":0}],"stop":"completed"}""" + "\n",
             line);
     }
 

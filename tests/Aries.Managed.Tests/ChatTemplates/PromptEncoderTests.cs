@@ -87,7 +87,7 @@ public class PromptEncoderTests
                     Assert.Equal(response, encoder.DecodeResponse(example.Response));
                     Assert.Equal(encoder.EndTokenId, example.Response[^1]);
                     TokenStreamDecoder decoder = encoder.CreateDecoder();
-                    Assert.Equal(response, string.Concat(example.Response.Select(decoder.Append)) + decoder.Flush());
+                    Assert.Equal(response, string.Concat(example.Response.Select(id => decoder.Append(id).ToString())) + decoder.Flush().ToString());
                 },
                 iter: 300,
                 threads: 1);

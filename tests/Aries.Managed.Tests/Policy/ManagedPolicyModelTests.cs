@@ -161,6 +161,87 @@ public sealed class ManagedPolicyModelTests
         Assert.Equal(response.LogProbability!.Value, score.Sum, 1e-3);
     }
 
+    // A hint changes nothing but the speed: whatever it says, however the model uses it, streamed or not.
+    [Fact]
+    public async Task GenerateAsync_AnyPrediction_GivesTheSameResponse()
+    {
+        SamplingOptions options = new() { Seed = 4, MaxTokens = 60, Temperature = 0.5f, StopSequences = ["."] };
+        using ManagedPolicyModel plain = ManagedPolicyModel.Load(Folder, new ManagedPolicyOptions { PromptLookup = PromptLookup.Off, PromptCacheBytes = 0 });
+        Response expected = await plain.GenerateAsync("Once upon a time", options, TestContext.Current.CancellationToken);
+        foreach (PromptLookup lookup in Enum.GetValues<PromptLookup>())
+        {
+            using ManagedPolicyModel model = ManagedPolicyModel.Load(Folder, new ManagedPolicyOptions { PromptLookup = lookup });
+            foreach (string? prediction in (string?[])[null, "", expected.Text, "a big red ball", "\uD83D\uDE00 ☃"])
+            {
+                GenerationRequest request = new("Once upon a time", options) { Prediction = prediction };
+
+                Response whole = (await model.GenerateAsync([request], TestContext.Current.CancellationToken))[0];
+                ResponseUpdate streamed = await model.GenerateStreamingAsync(request, TestContext.Current.CancellationToken).LastAsync(TestContext.Current.CancellationToken);
+
+                Assert.Equal((expected.Text, expected.FinishReason), (whole.Text, whole.FinishReason));
+                Assert.Equal(expected.TokenIds, whole.TokenIds);
+                Assert.Equal(expected.TokenIds, streamed.Response!.TokenIds);
+            }
+        }
+    }
+
+    [Fact]
+    public async Task GenerateAsync_Prediction_TakesFewerPassesUnlessItIsSwitchedOff()
+    {
+        GenerationRequest request = Greedy("Once upon a time", 60);
+        Dictionary<PromptLookup, long> passes = [];
+        foreach (PromptLookup lookup in Enum.GetValues<PromptLookup>())
+        {
+            using ManagedPolicyModel model = ManagedPolicyModel.Load(Folder, new ManagedPolicyOptions { PromptLookup = lookup });
+            Response response = (await model.GenerateAsync([request], TestContext.Current.CancellationToken))[0];
+            long before = model.Counts.Passes;
+
+            await model.GenerateAsync([request with { Prediction = response.Text }], TestContext.Current.CancellationToken);
+
+            passes[lookup] = model.Counts.Passes - before;
+        }
+
+        Assert.Equal(59, passes[PromptLookup.Off]);
+        Assert.InRange(passes[PromptLookup.Predicted], 1, 15);
+        Assert.InRange(passes[PromptLookup.Always], 1, 15);
+    }
+
+    [Fact]
+    public async Task GenerateAsync_LaterCall_TellsWhatItDidNotComputeAgain()
+    {
+        using ManagedPolicyModel model = ManagedPolicyModel.Load(Folder);
+        Response first = await model.GenerateAsync("Once upon a time there was a dog", new SamplingOptions { MaxTokens = 3, Seed = 1 }, TestContext.Current.CancellationToken);
+
+        Response second = await model.GenerateAsync("Once upon a time there was a cat", new SamplingOptions { MaxTokens = 3, Seed = 1 }, TestContext.Current.CancellationToken);
+
+        Assert.Equal(0, first.Usage.CachedPromptTokens);
+        Assert.InRange(second.Usage.CachedPromptTokens, 5, second.Usage.PromptTokens - 1);
+    }
+
+    [Fact]
+    public void Load_ManyTimes_GivesItsMemoryBack()
+    {
+        long Cycle()
+        {
+            using (ManagedPolicyModel model = ManagedPolicyModel.Load(Folder, new ManagedPolicyOptions { ThreadCount = 1 }))
+            {
+                model.GenerateAsync([Greedy("Once upon a time", 30)]).GetAwaiter().GetResult();
+            }
+
+            return GC.GetTotalMemory(forceFullCollection: true);
+        }
+
+        Cycle();
+        long before = Cycle();
+        for (int i = 0; i < 20; i++)
+        {
+            Cycle();
+        }
+
+        // A model's weights alone are a megabyte.
+        Assert.InRange(Cycle() - before, long.MinValue, 1 << 20);
+    }
+
     [Fact]
     public async Task LoadAsync_MissingFolder_ThrowsWithItsName()
     {
@@ -178,6 +259,17 @@ public sealed class ManagedPolicyModelTests
     public void Load_OptionOutsideItsRange_NamesIt(int threads, int places, int prefill, int context, string name)
     {
         ManagedPolicyOptions options = new() { ThreadCount = threads, MaxBatchSize = places, PrefillLength = prefill, ContextLength = context };
+
+        Assert.Equal(name, Assert.Throws<ArgumentOutOfRangeException>(() => ManagedPolicyModel.Load(Folder, options)).ParamName);
+    }
+
+    [Theory]
+    [InlineData((PromptLookup)3, 1, 0, nameof(ManagedPolicyOptions.PromptLookup))]
+    [InlineData(PromptLookup.Off, 0, 0, nameof(ManagedPolicyOptions.MaxDraftLength))]
+    [InlineData(PromptLookup.Off, 1, -1, nameof(ManagedPolicyOptions.PromptCacheBytes))]
+    public void Load_SpeedOptionOutsideItsRange_NamesIt(PromptLookup lookup, int draft, long cache, string name)
+    {
+        ManagedPolicyOptions options = new() { PromptLookup = lookup, MaxDraftLength = draft, PromptCacheBytes = cache };
 
         Assert.Equal(name, Assert.Throws<ArgumentOutOfRangeException>(() => ManagedPolicyModel.Load(Folder, options)).ParamName);
     }
@@ -237,7 +329,7 @@ public sealed class ManagedPolicyModelTests
         string name = new ManagedPolicyModelLoader().ToString();
 
         Assert.Equal("Aries.Managed.ManagedPolicyModelLoader", name);
-        Assert.Equal(name, new ManagedPolicyModelLoader(new ManagedPolicyOptions { ThreadCount = 1, MaxBatchSize = 3, PrefillLength = 7 }).ToString());
+        Assert.Equal(name, new ManagedPolicyModelLoader(new ManagedPolicyOptions { ThreadCount = 1, MaxBatchSize = 3, PrefillLength = 7, PromptLookup = PromptLookup.Off, MaxDraftLength = 2, PromptCacheBytes = 0 }).ToString());
         Assert.NotEqual(name, new ManagedPolicyModelLoader(new ManagedPolicyOptions { ContextLength = 64 }).ToString());
     }
 

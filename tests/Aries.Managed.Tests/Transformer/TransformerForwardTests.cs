@@ -86,7 +86,7 @@ public sealed class TransformerForwardTests : IDisposable
 
         foreach (bool recompute in new[] { false, true })
         {
-            Matrix hidden = transformer.Forward(batch, store, new ForwardTape(config, recompute));
+            Matrix hidden = transformer.Forward(batch, store, new ForwardTape(config, recompute), TestContext.Current.CancellationToken);
 
             Assert.Equal(Hidden(config, weights, null, ids), hidden.Array[..(ids.Length * config.HiddenSize)]);
         }
@@ -103,11 +103,11 @@ public sealed class TransformerForwardTests : IDisposable
         batch.AddSegment(RandomIds(new Random(6), 70, 512), 0, []);
         KeyValueStore store = new(config, 70);
         ForwardTape tape = new(config);
-        transformer.Forward(batch, store, tape);
-        transformer.Forward(batch, store, tape);
+        transformer.Forward(batch, store, tape, TestContext.Current.CancellationToken);
+        transformer.Forward(batch, store, tape, TestContext.Current.CancellationToken);
 
         long before = GC.GetAllocatedBytesForCurrentThread();
-        transformer.Forward(batch, store, tape);
+        transformer.Forward(batch, store, tape, TestContext.Current.CancellationToken);
 
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
@@ -119,7 +119,7 @@ public sealed class TransformerForwardTests : IDisposable
         batch.AddSegment([3, 512], 0, []);
         Transformer transformer = new(TestModels.StoriesConfig, TestModels.Stories(), null, _pool);
 
-        ArgumentException exception = Assert.Throws<ArgumentException>(() => transformer.Forward(batch, new KeyValueStore(TestModels.StoriesConfig, 2), null));
+        ArgumentException exception = Assert.Throws<ArgumentException>(() => transformer.Forward(batch, new KeyValueStore(TestModels.StoriesConfig, 2), null, TestContext.Current.CancellationToken));
 
         Assert.Contains("512", exception.Message, StringComparison.Ordinal);
     }
@@ -132,7 +132,7 @@ public sealed class TransformerForwardTests : IDisposable
         batch.AddSegment([1, 2, 3, 4, 5], 0, []);
         Transformer transformer = new(config, TestModels.Stories(), null, _pool);
 
-        ArgumentException exception = Assert.Throws<ArgumentException>(() => transformer.Forward(batch, new KeyValueStore(config, 5), null));
+        ArgumentException exception = Assert.Throws<ArgumentException>(() => transformer.Forward(batch, new KeyValueStore(config, 5), null, TestContext.Current.CancellationToken));
 
         Assert.Contains("5 tokens", exception.Message, StringComparison.Ordinal);
         Assert.Contains("context of 4", exception.Message, StringComparison.Ordinal);
@@ -145,7 +145,7 @@ public sealed class TransformerForwardTests : IDisposable
         batch.AddSegment([1, 2, 3], 7, []);
         Transformer transformer = new(TestModels.StoriesConfig, TestModels.Stories(), null, _pool);
 
-        Assert.Throws<ArgumentException>(() => transformer.Forward(batch, new KeyValueStore(TestModels.StoriesConfig, 9), null));
+        Assert.Throws<ArgumentException>(() => transformer.Forward(batch, new KeyValueStore(TestModels.StoriesConfig, 9), null, TestContext.Current.CancellationToken));
     }
 
     [Fact]
