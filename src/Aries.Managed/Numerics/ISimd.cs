@@ -19,4 +19,7 @@ internal unsafe interface ISimd<TVector>
 
     /// <summary>Computes x·y + z with one rounding.</summary>
     static abstract TVector MultiplyAdd(TVector x, TVector y, TVector z);
+
+    /// <summary>Copies a square of <see cref="Width"/> values a side: target[j, i] = source[i, j].</summary>
+    static abstract void Transpose(float* source, nint sourceRow, float* target, nint targetRow);
 }

@@ -2,23 +2,24 @@ using System.Runtime.CompilerServices;
 
 namespace Aries.Managed;
 
-/// <summary>The innermost product: a tile of a few rows by two vectors, kept in registers over a block of the factors' common length.</summary>
+/// <summary>The innermost product: a tile of the result, kept in registers over a block of the factors' common length.</summary>
 /// <remarks>
 /// <para>
-/// The limit is the processor's fused multiply-adds: a step over k needs two of them a row, and one broadcast a row and two loads in all, which fit beside them.
-/// Every element is one chain of fused multiply-adds in the order of k, so all vector widths and tile heights give the same bits.
+/// The limit is the processor's fused multiply-adds. A wide tile is up to 12 rows by two vectors: a step over k needs two of them a row, and one broadcast a row
+/// and two loads in all, which fit beside them. A narrow one is up to 24 rows by one vector, for results no wider than that: one broadcast each, which just fits.
 /// </para>
-/// <para>Rows beyond <c>TRows.Count</c> and their registers vanish when the method is compiled for a height.</para>
+/// <para>Every element is one chain of fused multiply-adds in the order of k, so all vector widths, tiles and heights give the same bits.</para>
+/// <para>Rows beyond <c>TRows.Count</c>, their registers and what belongs to the other kind of tile vanish when the method is compiled.</para>
 /// </remarks>
 /// <threadsafety>Every member may be called concurrently on results that do not overlap.</threadsafety>
 internal static unsafe class ProductTile<TSimd, TVector>
     where TSimd : struct, ISimd<TVector>
     where TVector : struct
 {
-    /// <summary>The columns of a tile.</summary>
+    /// <summary>The columns of a wide tile.</summary>
     public static int Columns => 2 * TSimd.Width;
 
-    /// <summary>Computes c[i, j] = Σₖ a[i, k]·b[k, j], or adds it.</summary>
+    /// <summary>Computes c[i, j] = Σₖ a[i, k]·b[k, j], or adds it, for a wide tile of dense factors.</summary>
     /// <param name="depth">The number of steps over k.</param>
     /// <param name="a">a[0, 0]; a row is dense.</param>
     /// <param name="aRow">The distance from a[i, k] to a[i + 1, k], in values.</param>
@@ -26,10 +27,30 @@ internal static unsafe class ProductTile<TSimd, TVector>
     /// <param name="c">c[0, 0].</param>
     /// <param name="cRow">The distance between c's rows, in values.</param>
     /// <param name="accumulate">Whether the sums are added to what c holds.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Multiply<TRows>(nint depth, float* a, nint aRow, float* b, float* c, nint cRow, bool accumulate)
+        where TRows : struct, IRowCount =>
+        Multiply<TRows, WideTile>(depth, a, aRow, 1, 0, b, Columns, c, cRow, accumulate);
+
+    /// <summary>Computes c[i, j] = Σₖ a[i, k]·b[k, j], or adds it.</summary>
+    /// <typeparam name="TRows">The tile's height; of a narrow tile half of it, rounded up.</typeparam>
+    /// <typeparam name="TTile">Two vectors wide, or one vector wide and twice as high.</typeparam>
+    /// <param name="depth">The number of steps over k.</param>
+    /// <param name="a">a[0, 0].</param>
+    /// <param name="aRow">The distance from a[i, k] to a[i + 1, k], in values.</param>
+    /// <param name="aStep">The distance from a[i, k] to a[i, k + 1], in values.</param>
+    /// <param name="lowerStart">The first row of a narrow tile's lower half: its height − <c>TRows.Count</c>. With an odd height the halves share that row.</param>
+    /// <param name="b">b[0, 0]; a row is dense.</param>
+    /// <param name="bStep">The distance between b's rows, in values.</param>
+    /// <param name="c">c[0, 0].</param>
+    /// <param name="cRow">The distance between c's rows, in values.</param>
+    /// <param name="accumulate">Whether the sums are added to what c holds.</param>
     // Compiled at once and in full: a tile that ran unoptimised until it had tiered up would cost more than all else in a short training.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Multiply<TRows>(nint depth, float* a, nint aRow, float* b, float* c, nint cRow, bool accumulate)
+    public static void Multiply<TRows, TTile>(
+        nint depth, float* a, nint aRow, nint aStep, int lowerStart, float* b, nint bStep, float* c, nint cRow, bool accumulate)
         where TRows : struct, IRowCount
+        where TTile : struct, ITileKind
     {
         TVector left0 = default, right0 = default;
         TVector left1 = default, right1 = default;
@@ -44,19 +65,24 @@ internal static unsafe class ProductTile<TSimd, TVector>
         TVector left10 = default, right10 = default;
         TVector left11 = default, right11 = default;
 
-        // Three rows share a pointer, reached with a scaled index: twelve pointers would not fit into the registers.
+        // Three rows share a pointer, reached with a scaled index: one for each row would not fit into the registers.
         float* a0 = a;
         float* a3 = a + (3 * aRow);
         float* a6 = a + (6 * aRow);
         float* a9 = a + (9 * aRow);
+        float* l0 = a + (lowerStart * aRow);
+        float* l3 = l0 + (3 * aRow);
+        float* l6 = l0 + (6 * aRow);
+        float* l9 = l0 + (9 * aRow);
         for (nint step = 0; step < depth; step++)
         {
             TVector left = TSimd.Load(b);
-            TVector right = TSimd.Load(b + TSimd.Width);
-            b += 2 * TSimd.Width;
+            TVector right = TTile.IsNarrow ? left : TSimd.Load(b + TSimd.Width);
+            b += bStep;
             {
                 TVector factor = TSimd.Broadcast(a0);
                 left0 = TSimd.MultiplyAdd(factor, left, left0);
+                factor = TTile.IsNarrow ? TSimd.Broadcast(l0) : factor;
                 right0 = TSimd.MultiplyAdd(factor, right, right0);
             }
 
@@ -64,6 +90,7 @@ internal static unsafe class ProductTile<TSimd, TVector>
             {
                 TVector factor = TSimd.Broadcast(a0 + aRow);
                 left1 = TSimd.MultiplyAdd(factor, left, left1);
+                factor = TTile.IsNarrow ? TSimd.Broadcast(l0 + aRow) : factor;
                 right1 = TSimd.MultiplyAdd(factor, right, right1);
             }
 
@@ -71,6 +98,7 @@ internal static unsafe class ProductTile<TSimd, TVector>
             {
                 TVector factor = TSimd.Broadcast(a0 + (2 * aRow));
                 left2 = TSimd.MultiplyAdd(factor, left, left2);
+                factor = TTile.IsNarrow ? TSimd.Broadcast(l0 + (2 * aRow)) : factor;
                 right2 = TSimd.MultiplyAdd(factor, right, right2);
             }
 
@@ -78,6 +106,7 @@ internal static unsafe class ProductTile<TSimd, TVector>
             {
                 TVector factor = TSimd.Broadcast(a3);
                 left3 = TSimd.MultiplyAdd(factor, left, left3);
+                factor = TTile.IsNarrow ? TSimd.Broadcast(l3) : factor;
                 right3 = TSimd.MultiplyAdd(factor, right, right3);
             }
 
@@ -85,6 +114,7 @@ internal static unsafe class ProductTile<TSimd, TVector>
             {
                 TVector factor = TSimd.Broadcast(a3 + aRow);
                 left4 = TSimd.MultiplyAdd(factor, left, left4);
+                factor = TTile.IsNarrow ? TSimd.Broadcast(l3 + aRow) : factor;
                 right4 = TSimd.MultiplyAdd(factor, right, right4);
             }
 
@@ -92,6 +122,7 @@ internal static unsafe class ProductTile<TSimd, TVector>
             {
                 TVector factor = TSimd.Broadcast(a3 + (2 * aRow));
                 left5 = TSimd.MultiplyAdd(factor, left, left5);
+                factor = TTile.IsNarrow ? TSimd.Broadcast(l3 + (2 * aRow)) : factor;
                 right5 = TSimd.MultiplyAdd(factor, right, right5);
             }
 
@@ -99,6 +130,7 @@ internal static unsafe class ProductTile<TSimd, TVector>
             {
                 TVector factor = TSimd.Broadcast(a6);
                 left6 = TSimd.MultiplyAdd(factor, left, left6);
+                factor = TTile.IsNarrow ? TSimd.Broadcast(l6) : factor;
                 right6 = TSimd.MultiplyAdd(factor, right, right6);
             }
 
@@ -106,6 +138,7 @@ internal static unsafe class ProductTile<TSimd, TVector>
             {
                 TVector factor = TSimd.Broadcast(a6 + aRow);
                 left7 = TSimd.MultiplyAdd(factor, left, left7);
+                factor = TTile.IsNarrow ? TSimd.Broadcast(l6 + aRow) : factor;
                 right7 = TSimd.MultiplyAdd(factor, right, right7);
             }
 
@@ -113,6 +146,7 @@ internal static unsafe class ProductTile<TSimd, TVector>
             {
                 TVector factor = TSimd.Broadcast(a6 + (2 * aRow));
                 left8 = TSimd.MultiplyAdd(factor, left, left8);
+                factor = TTile.IsNarrow ? TSimd.Broadcast(l6 + (2 * aRow)) : factor;
                 right8 = TSimd.MultiplyAdd(factor, right, right8);
             }
 
@@ -120,6 +154,7 @@ internal static unsafe class ProductTile<TSimd, TVector>
             {
                 TVector factor = TSimd.Broadcast(a9);
                 left9 = TSimd.MultiplyAdd(factor, left, left9);
+                factor = TTile.IsNarrow ? TSimd.Broadcast(l9) : factor;
                 right9 = TSimd.MultiplyAdd(factor, right, right9);
             }
 
@@ -127,6 +162,7 @@ internal static unsafe class ProductTile<TSimd, TVector>
             {
                 TVector factor = TSimd.Broadcast(a9 + aRow);
                 left10 = TSimd.MultiplyAdd(factor, left, left10);
+                factor = TTile.IsNarrow ? TSimd.Broadcast(l9 + aRow) : factor;
                 right10 = TSimd.MultiplyAdd(factor, right, right10);
             }
 
@@ -134,94 +170,107 @@ internal static unsafe class ProductTile<TSimd, TVector>
             {
                 TVector factor = TSimd.Broadcast(a9 + (2 * aRow));
                 left11 = TSimd.MultiplyAdd(factor, left, left11);
+                factor = TTile.IsNarrow ? TSimd.Broadcast(l9 + (2 * aRow)) : factor;
                 right11 = TSimd.MultiplyAdd(factor, right, right11);
             }
 
-            a0++;
+            a0 += aStep;
+            l0 += aStep;
             if (TRows.Count > 3)
             {
-                a3++;
+                a3 += aStep;
+                l3 += aStep;
             }
 
             if (TRows.Count > 6)
             {
-                a6++;
+                a6 += aStep;
+                l6 += aStep;
             }
 
             if (TRows.Count > 9)
             {
-                a9++;
+                a9 += aStep;
+                l9 += aStep;
             }
         }
 
-        Finish(c, left0, right0, accumulate);
+        // The lower half's first row is the upper half's last if they share it: it must not be added twice.
+        float* lower = TTile.IsNarrow ? c + (lowerStart * cRow) : c + TSimd.Width;
+        Finish(c, left0, accumulate);
+        if (!TTile.IsNarrow || lowerStart == TRows.Count)
+        {
+            Finish(lower, right0, accumulate);
+        }
 
         if (TRows.Count > 1)
         {
-            Finish(c + cRow, left1, right1, accumulate);
+            Finish(c + cRow, left1, accumulate);
+            Finish(lower + cRow, right1, accumulate);
         }
 
         if (TRows.Count > 2)
         {
-            Finish(c + (2 * cRow), left2, right2, accumulate);
+            Finish(c + (2 * cRow), left2, accumulate);
+            Finish(lower + (2 * cRow), right2, accumulate);
         }
 
         if (TRows.Count > 3)
         {
-            Finish(c + (3 * cRow), left3, right3, accumulate);
+            Finish(c + (3 * cRow), left3, accumulate);
+            Finish(lower + (3 * cRow), right3, accumulate);
         }
 
         if (TRows.Count > 4)
         {
-            Finish(c + (4 * cRow), left4, right4, accumulate);
+            Finish(c + (4 * cRow), left4, accumulate);
+            Finish(lower + (4 * cRow), right4, accumulate);
         }
 
         if (TRows.Count > 5)
         {
-            Finish(c + (5 * cRow), left5, right5, accumulate);
+            Finish(c + (5 * cRow), left5, accumulate);
+            Finish(lower + (5 * cRow), right5, accumulate);
         }
 
         if (TRows.Count > 6)
         {
-            Finish(c + (6 * cRow), left6, right6, accumulate);
+            Finish(c + (6 * cRow), left6, accumulate);
+            Finish(lower + (6 * cRow), right6, accumulate);
         }
 
         if (TRows.Count > 7)
         {
-            Finish(c + (7 * cRow), left7, right7, accumulate);
+            Finish(c + (7 * cRow), left7, accumulate);
+            Finish(lower + (7 * cRow), right7, accumulate);
         }
 
         if (TRows.Count > 8)
         {
-            Finish(c + (8 * cRow), left8, right8, accumulate);
+            Finish(c + (8 * cRow), left8, accumulate);
+            Finish(lower + (8 * cRow), right8, accumulate);
         }
 
         if (TRows.Count > 9)
         {
-            Finish(c + (9 * cRow), left9, right9, accumulate);
+            Finish(c + (9 * cRow), left9, accumulate);
+            Finish(lower + (9 * cRow), right9, accumulate);
         }
 
         if (TRows.Count > 10)
         {
-            Finish(c + (10 * cRow), left10, right10, accumulate);
+            Finish(c + (10 * cRow), left10, accumulate);
+            Finish(lower + (10 * cRow), right10, accumulate);
         }
 
         if (TRows.Count > 11)
         {
-            Finish(c + (11 * cRow), left11, right11, accumulate);
+            Finish(c + (11 * cRow), left11, accumulate);
+            Finish(lower + (11 * cRow), right11, accumulate);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Finish(float* c, TVector left, TVector right, bool accumulate)
-    {
-        if (accumulate)
-        {
-            left = TSimd.Add(TSimd.Load(c), left);
-            right = TSimd.Add(TSimd.Load(c + TSimd.Width), right);
-        }
-
-        TSimd.Store(left, c);
-        TSimd.Store(right, c + TSimd.Width);
-    }
+    private static void Finish(float* c, TVector sum, bool accumulate) =>
+        TSimd.Store(accumulate ? TSimd.Add(TSimd.Load(c), sum) : sum, c);
 }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Aries.Managed;
 
@@ -22,4 +23,39 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> MultiplyAdd(Vector256<float> x, Vector256<float> y, Vector256<float> z) => Vector256.FusedMultiplyAdd(x, y, z);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Transpose(float* source, nint sourceRow, float* target, nint targetRow)
+    {
+        if (!Avx.IsSupported)
+        {
+            Simd128.Transpose(source, sourceRow, target, targetRow);
+            Simd128.Transpose(source + 4, sourceRow, target + (4 * targetRow), targetRow);
+            Simd128.Transpose(source + (4 * sourceRow), sourceRow, target + 4, targetRow);
+            Simd128.Transpose(source + (4 * sourceRow) + 4, sourceRow, target + (4 * targetRow) + 4, targetRow);
+            return;
+        }
+
+        FourColumns(source, sourceRow, target, targetRow);
+        FourColumns(source + 4, sourceRow, target + (4 * targetRow), targetRow);
+    }
+
+    // Four rows and, in the upper half, the four below them: then two interleavings put every column together, without crossing halves.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void FourColumns(float* source, nint sourceRow, float* target, nint targetRow)
+    {
+        float* lower = source + (4 * sourceRow);
+        Vector256<float> r0 = Vector256.Create(Vector128.Load(source), Vector128.Load(lower));
+        Vector256<float> r1 = Vector256.Create(Vector128.Load(source + sourceRow), Vector128.Load(lower + sourceRow));
+        Vector256<float> r2 = Vector256.Create(Vector128.Load(source + (2 * sourceRow)), Vector128.Load(lower + (2 * sourceRow)));
+        Vector256<float> r3 = Vector256.Create(Vector128.Load(source + (3 * sourceRow)), Vector128.Load(lower + (3 * sourceRow)));
+        Vector256<double> low01 = Avx.UnpackLow(r0, r1).AsDouble();
+        Vector256<double> high01 = Avx.UnpackHigh(r0, r1).AsDouble();
+        Vector256<double> low23 = Avx.UnpackLow(r2, r3).AsDouble();
+        Vector256<double> high23 = Avx.UnpackHigh(r2, r3).AsDouble();
+        Avx.UnpackLow(low01, low23).AsSingle().Store(target);
+        Avx.UnpackHigh(low01, low23).AsSingle().Store(target + targetRow);
+        Avx.UnpackLow(high01, high23).AsSingle().Store(target + (2 * targetRow));
+        Avx.UnpackHigh(high01, high23).AsSingle().Store(target + (3 * targetRow));
+    }
 }

@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics;
+
 namespace Aries.Managed;
 
 /// <summary>One layer's attention over a batch, cut into items that threads take: rows of a segment × a key/value head.</summary>
@@ -9,11 +11,8 @@ namespace Aries.Managed;
 /// <threadsafety>Not thread-safe.</threadsafety>
 internal sealed partial class AttentionWork
 {
-    private const int TileKeys = 64;
+    private const int TileKeys = AttentionScratch.TileKeys;
     private const int BlockRows = 64;
-
-    [ThreadStatic]
-    private static Scratch? _scratch;
 
     private readonly LlamaConfig _config;
     private readonly WorkerPool _pool;
@@ -39,148 +38,145 @@ internal sealed partial class AttentionWork
     {
         _batch = batch;
         _blocks.Clear();
-        _pathStarts.Clear();
-        int path = 0;
+        _units.Clear();
         for (int segment = 0; segment < batch.Segments.Count; segment++)
         {
-            _pathStarts.Add(path);
-            path += batch.Segments[segment].PathLength;
             int rows = batch.Segments[segment].RowCount;
             for (int first = 0; first < rows; first += BlockRows)
             {
                 _blocks.Add(new Block(segment, first, Math.Min(BlockRows, rows - first)));
             }
         }
-
-        _pathRows = path;
     }
 
     /// <summary>Fills the activations' Attention and LogSumExp from their Query and the layer's keys and values.</summary>
     public void Forward(LayerActivations activations, float[] keys, float[] values)
     {
         (_activations, _keys, _values) = (activations, keys, values);
+
+        // From the last block, which sees most, so that the threads end together.
         _pool.Run(_blocks.Count * _config.KeyValueHeadCount, this, static (work, item) =>
-            work.ForwardBlock(work._blocks[item / work._config.KeyValueHeadCount], item % work._config.KeyValueHeadCount));
+        {
+            Block block = work._blocks[work._blocks.Count - 1 - (item / work._config.KeyValueHeadCount)];
+            int head = item % work._config.KeyValueHeadCount;
+            switch (VectorWidth.Default)
+            {
+                case 512: work.ForwardBlock<Simd512, Vector512<float>>(block, head); break;
+                case 256: work.ForwardBlock<Simd256, Vector256<float>>(block, head); break;
+                default: work.ForwardBlock<Simd128, Vector128<float>>(block, head); break;
+            }
+        });
     }
 
-    private void ForwardBlock(Block block, int head)
+    private unsafe void ForwardBlock<TSimd, TVector>(Block block, int head)
+        where TSimd : struct, ISimd<TVector>
+        where TVector : struct
     {
-        Scratch scratch = _scratch ??= new Scratch();
         RowSegment segment = _batch.Segments[block.Segment];
         int size = _config.HeadSize;
         int queries = block.Count * _group;
-        int firstPosition = segment.ContextLength + block.First;
-        int visible = firstPosition + block.Count;
-        scratch.Ensure(queries, size);
-        GatherQueries(_activations.Query, scratch.Queries, segment, block, head, _scale);
-        Matrix allQueries = new(scratch.Queries, queries, size);
-        Matrix allScores = new(scratch.Scores, queries, TileKeys);
-        Matrix allOutputs = new(scratch.Outputs, queries, size);
-        scratch.Maxima.AsSpan(0, queries).Fill(float.NegativeInfinity);
-        scratch.Sums.AsSpan(0, queries).Clear();
-        for (int tile = 0; tile < visible; tile += TileKeys)
+        int visible = segment.ContextLength + block.First + block.Count;
+        AttentionScratch scratch = AttentionScratch.Take(queries, size, TSimd.Width);
+        Gather(_activations.Query, scratch, scratch.Query, segment, block, head, _scale);
+        AttentionProducts<TSimd, TVector>.Transpose(scratch.Query, scratch.Queries, scratch.Size, scratch.QueryTransposed, scratch.Row);
+        new Span<float>(scratch.Maxima, scratch.Queries).Fill(float.NegativeInfinity);
+        new Span<float>(scratch.Sums, scratch.Queries).Clear();
+        for (int start = 0; start < visible; start += TileKeys)
         {
-            int count = Math.Min(TileKeys, visible - tile);
-            ShowTile(scratch, segment, head, tile, count, out Matrix keys, out Matrix values);
-            int first = Math.Max(0, tile - firstPosition) * _group;
-            Matrix scores = allScores.RowRange(first, queries - first).ColumnRange(0, count);
-            Matrix outputs = allOutputs.RowRange(first, queries - first);
-            MatrixProduct.TimesTransposed(allQueries.RowRange(first, queries - first), keys, scores, accumulate: false, _pool);
-            for (int query = first; query < queries; query++)
+            AttentionTile tile = TileAt(start, segment, block);
+            LoadTile(scratch, segment, head, tile);
+            AttentionProducts<TSimd, TVector>.Scores(tile, scratch, size, scratch.Keys, scratch.QueryTransposed, scratch.Scores);
+            AttentionSoftmax.Soften(tile, scratch);
+            if (start > 0)
             {
-                int seen = Math.Min(count, firstPosition + (query / _group) + 1 - tile);
-                float shrink = Soften(scores.Row(query - first), seen, ref scratch.Maxima[query], ref scratch.Sums[query]);
-                if (tile > 0)
-                {
-                    RowKernels.Scale(outputs.Row(query - first), shrink);
-                }
+                ShrinkOutputs(tile, scratch);
             }
 
-            MatrixProduct.Times(scores, values, outputs, accumulate: tile > 0, _pool);
+            AttentionProducts<TSimd, TVector>.SumOverKeys(tile, scratch, scratch.Scores, scratch.Values, scratch.Output, accumulate: start > 0);
         }
 
         ScatterOutputs(scratch, segment, block, head);
     }
 
-    // Turns a tile's scores into weights exp(score − maximum), 0 where the row must not look, and brings maximum and sum up to date.
-    // Returns what the weights of the earlier tiles shrink by.
-    private static float Soften(Span<float> scores, int seen, ref float maximum, ref float sum)
+    private AttentionTile TileAt(int start, RowSegment segment, Block block)
     {
-        float newMaximum = MathF.Max(maximum, RowKernels.Max(scores[..seen]));
-        float total = RowKernels.ExpShifted(scores[..seen], newMaximum);
-        scores[seen..].Clear();
-        float shrink = MathF.Exp(maximum - newMaximum);
-        sum = (sum * shrink) + total;
-        maximum = newMaximum;
-        return shrink;
+        int firstPosition = segment.ContextLength + block.First;
+        return new AttentionTile(start, Math.Min(TileKeys, firstPosition + block.Count - start), firstPosition, _group, block.Count * _group);
     }
 
-    // Copies the rows' heads that share a key/value head, query after query: [row, head of the group, size].
-    private void GatherQueries(float[] source, float[] target, RowSegment segment, Block block, int head, float scale)
+    // Copies the rows' heads that share a key/value head, query after query, and fills rows and columns up with zeros.
+    private unsafe void Gather(float[] source, AttentionScratch scratch, float* target, RowSegment segment, Block block, int head, float scale)
     {
-        int width = _group * _config.HeadSize;
-        int stride = _config.HeadCount * _config.HeadSize;
+        int size = _config.HeadSize;
+        int stride = _config.HeadCount * size;
         for (int row = 0; row < block.Count; row++)
         {
-            int start = ((segment.RowStart + block.First + row) * stride) + (head * width);
-            Span<float> copy = target.AsSpan(row * width, width);
-            source.AsSpan(start, width).CopyTo(copy);
-            if (scale != 1)
+            ReadOnlySpan<float> values = source.AsSpan(((segment.RowStart + block.First + row) * stride) + (head * _group * size), _group * size);
+            for (int query = 0; query < _group; query++, target += scratch.Size)
             {
-                RowKernels.Scale(copy, scale);
+                Span<float> copy = new(target, scratch.Size);
+                RowKernels.Scale(values.Slice(query * size, size), scale, copy[..size]);
+                copy[size..].Clear();
+            }
+        }
+
+        new Span<float>(target, (scratch.Queries - (block.Count * _group)) * scratch.Size).Clear();
+    }
+
+    private static unsafe void ShrinkOutputs(in AttentionTile tile, AttentionScratch scratch)
+    {
+        for (int query = tile.FirstQuery; query < tile.QueryCount; query++)
+        {
+            float shrink = scratch.Shrinks[query];
+            if (shrink != 1)
+            {
+                RowKernels.Scale(new Span<float>(scratch.Output + (query * scratch.Size), scratch.Size), shrink);
             }
         }
     }
 
-    private void ScatterOutputs(Scratch scratch, RowSegment segment, Block block, int head)
+    private unsafe void ScatterOutputs(AttentionScratch scratch, RowSegment segment, Block block, int head)
     {
         int size = _config.HeadSize;
-        for (int query = 0; query < block.Count * _group; query++)
+        int index = ((segment.RowStart + block.First) * _config.HeadCount) + (head * _group);
+        for (int row = 0, query = 0; row < block.Count; row++, index += _config.HeadCount - _group)
         {
-            int row = segment.RowStart + block.First + (query / _group);
-            int column = (head * _group) + (query % _group);
-            Span<float> output = scratch.Outputs.AsSpan(query * size, size);
-            RowKernels.Scale(output, 1 / scratch.Sums[query]);
-            output.CopyTo(_activations.Attention.AsSpan(((row * _config.HeadCount) + column) * size, size));
-            _activations.LogSumExp[(row * _config.HeadCount) + column] = scratch.Maxima[query] + MathF.Log(scratch.Sums[query]);
+            for (int column = 0; column < _group; column++, query++, index++)
+            {
+                RowKernels.Scale(
+                    new ReadOnlySpan<float>(scratch.Output + (query * scratch.Size), size),
+                    1 / scratch.Sums[query],
+                    _activations.Attention.AsSpan(index * size, size));
+                _activations.LogSumExp[index] = scratch.Maxima[query] + MathF.Log(scratch.Sums[query]);
+            }
         }
     }
 
-    // Shows a head's keys and values at the positions tile .. tile + count − 1 of a segment's path; copies them only where they do not lie in one range.
-    private void ShowTile(Scratch scratch, RowSegment segment, int head, int tile, int count, out Matrix keys, out Matrix values)
+    // Copies a head's keys and values at a tile's positions of a segment's path, range by range, and fills the rows up with zeros.
+    private unsafe void LoadTile(AttentionScratch scratch, RowSegment segment, int head, in AttentionTile tile)
     {
         int size = _config.HeadSize;
         int width = _config.KeyValueHeadCount * size;
         int done = 0;
         int before = 0;
-        for (int range = 0; range <= segment.ContextRangeCount && done < count; range++)
+        for (int range = 0; range <= segment.ContextRangeCount && done < tile.Count; range++)
         {
             SlotRange slots = RangeOf(segment, range);
-            int skip = tile + done - before;
+            int skip = tile.Start + done - before;
             before += slots.Count;
-            if (skip >= slots.Count)
-            {
-                continue;
-            }
-
-            int taken = Math.Min(slots.Count - skip, count - done);
             int offset = ((slots.Start + skip) * width) + (head * size);
-            if (taken == count)
+            for (int taken = Math.Min(slots.Count - skip, tile.Count - done); taken > 0; taken--, offset += width, done++)
             {
-                keys = new Matrix(_keys, offset, count, size, width);
-                values = new Matrix(_values, offset, count, size, width);
-                return;
-            }
-
-            for (int i = 0; i < taken; i++, offset += width, done++)
-            {
-                _keys.AsSpan(offset, size).CopyTo(scratch.Keys.AsSpan(done * size));
-                _values.AsSpan(offset, size).CopyTo(scratch.Values.AsSpan(done * size));
+                Fill(_keys.AsSpan(offset, size), new Span<float>(scratch.Keys + (done * scratch.Size), scratch.Size));
+                Fill(_values.AsSpan(offset, size), new Span<float>(scratch.Values + (done * scratch.Size), scratch.Size));
             }
         }
+    }
 
-        keys = new Matrix(scratch.Keys, count, size);
-        values = new Matrix(scratch.Values, count, size);
+    private static void Fill(ReadOnlySpan<float> row, Span<float> target)
+    {
+        row.CopyTo(target);
+        target[row.Length..].Clear();
     }
 
     // The ranges of a segment's path: those of its context, then its own slots.
@@ -189,37 +185,4 @@ internal sealed partial class AttentionWork
         : new SlotRange(segment.SlotStart, segment.RowCount);
 
     private readonly record struct Block(int Segment, int First, int Count);
-
-    private sealed class Scratch
-    {
-        public float[] Queries = [];
-        public float[] Outputs = [];
-        public float[] OutputGradients = [];
-        public float[] QueryGradients = [];
-        public float[] Scores = [];
-        public float[] ScoreGradients = [];
-        public float[] Maxima = [];
-        public float[] Sums = [];
-        public float[] Keys = [];
-        public float[] Values = [];
-
-        public void Ensure(int queries, int size)
-        {
-            Buffers.Ensure(ref Queries, queries * size);
-            Buffers.Ensure(ref Outputs, queries * size);
-            Buffers.Ensure(ref Scores, queries * TileKeys);
-            Buffers.Ensure(ref Maxima, queries);
-            Buffers.Ensure(ref Sums, queries);
-            Buffers.Ensure(ref Keys, TileKeys * size);
-            Buffers.Ensure(ref Values, TileKeys * size);
-        }
-
-        public void EnsureBackward(int queries, int size)
-        {
-            Ensure(queries, size);
-            Buffers.Ensure(ref OutputGradients, queries * size);
-            Buffers.Ensure(ref QueryGradients, queries * size);
-            Buffers.Ensure(ref ScoreGradients, queries * TileKeys);
-        }
-    }
 }
