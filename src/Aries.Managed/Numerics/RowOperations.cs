@@ -6,6 +6,23 @@ namespace Aries.Managed;
 /// <threadsafety>Every member may be called concurrently on results that do not overlap.</threadsafety>
 internal static class RowOperations
 {
+    /// <summary>Copies rows: y = x.</summary>
+    /// <param name="x">Shape [T, H].</param>
+    /// <param name="y">Receives the rows. Shape [T, H].</param>
+    /// <param name="pool">Shares the rows.</param>
+    /// <exception cref="ArgumentException">The shapes do not fit.</exception>
+    public static void Copy(Matrix x, Matrix y, WorkerPool pool)
+    {
+        Check(x.Rows == y.Rows && x.Columns == y.Columns, x, y.Rows, y.Columns);
+        pool.RunBlocks(x.Rows, BlockRows.RowsPerBlock(x), (x, y), static (state, start, end) =>
+        {
+            for (int row = start; row < end; row++)
+            {
+                state.x.Row(row).CopyTo(state.y.Row(row));
+            }
+        });
+    }
+
     /// <summary>Adds a bias to every row.</summary>
     /// <param name="bias">Shape [H].</param>
     /// <param name="y">Shape [T, H].</param>

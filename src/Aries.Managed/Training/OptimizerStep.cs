@@ -9,7 +9,8 @@ internal sealed class OptimizerStep
     private readonly IPreferenceLoss _loss;
     private readonly IReadOnlyList<TrainingRow> _rows;
     private readonly ReferenceScores? _reference;
-    private readonly int _tokenBudget;
+    private readonly WorkerPool _pool;
+    private readonly MicroBatches _parts;
     private readonly SequenceScorer _scorer;
     private readonly ModelGradients _gradients;
     private readonly RowScores _part;
@@ -28,7 +29,7 @@ internal sealed class OptimizerStep
         bool recompute,
         WorkerPool pool)
     {
-        (_loss, _rows, _reference, _tokenBudget) = (loss, rows, reference, tokenBudget);
+        (_loss, _rows, _reference, _pool, _parts) = (loss, rows, reference, pool, new MicroBatches(tokenBudget));
         _scorer = new SequenceScorer(model.Config, model.Weights, model.Adapter, pool, recompute);
         _gradients = model.CreateGradients();
         Optimizer = new AdamW(model.Trained(), optimizer, pool);
@@ -45,15 +46,24 @@ internal sealed class OptimizerStep
     /// <summary>Makes one step. When it throws, the weights and the optimiser are as before.</summary>
     /// <param name="batch">The rows of the step, as indices.</param>
     /// <param name="learningRate">The learning rate.</param>
-    /// <param name="cancellationToken">Looked at before each micro-batch.</param>
+    /// <param name="cancellationToken">Looked at before each layer of each micro-batch, forward and backward.</param>
     /// <returns>The step's metrics under the names of <see cref="PreferenceMetricNames"/>, and <c>learning_rate</c>.</returns>
     /// <exception cref="TrainingDivergedException">A number was not finite.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    public Dictionary<string, double> Run(int[] batch, double learningRate, CancellationToken cancellationToken)
+    public Dictionary<string, double> Run(ReadOnlySpan<int> batch, double learningRate, CancellationToken cancellationToken)
+    {
+        Step(batch, learningRate, cancellationToken);
+        Dictionary<string, double> result = _metrics.ToDictionary();
+        result["learning_rate"] = learningRate;
+        return result;
+    }
+
+    /// <summary>Makes one step as <see cref="Run"/> does, without its report. Allocates nothing once the buffers hold the largest micro-batch.</summary>
+    public void Step(ReadOnlySpan<int> batch, double learningRate, CancellationToken cancellationToken)
     {
         int step = Optimizer.StepCount + 1;
         _metrics.Reset();
-        _gradients.Clear();
+        _gradients.Clear(_pool);
         (_entropy, _entropyRows) = (0, 0);
         try
         {
@@ -77,15 +87,18 @@ internal sealed class OptimizerStep
         }
 
         (_metrics.GradientNorm, _metrics.TokenCount, _metrics.Entropy) = (norm, TokenCount, _entropyRows == 0 ? null : _entropy / _entropyRows);
-        Dictionary<string, double> result = _metrics.ToDictionary();
-        result["learning_rate"] = learningRate;
-        return result;
     }
 
-    private void Accumulate(int[] batch, int step, CancellationToken cancellationToken)
+    private void Accumulate(ReadOnlySpan<int> batch, int step, CancellationToken cancellationToken)
     {
-        int chosenTokens = batch.Sum(row => _rows[row][PairSequence.Chosen].ResponseLength);
-        (int Start, int Count)[] parts = [.. MicroBatches.Split(_rows, batch, _tokenBudget)];
+        int chosenTokens = 0;
+        foreach (int row in batch)
+        {
+            chosenTokens += _rows[row][PairSequence.Chosen].ResponseLength;
+        }
+
+        ReadOnlySpan<MicroBatch> parts = _parts.Split(_rows, batch);
+        Reserve(parts);
 
         // KTO's reference point is a mean over the batch: its derivatives need every log-probability first.
         bool coupled = _loss.Sequences.HasFlag(PairSequences.Mismatched) && parts.Length > 1;
@@ -94,11 +107,10 @@ internal sealed class OptimizerStep
             ComputeWhole(batch, parts, step, chosenTokens, cancellationToken);
         }
 
-        foreach ((int start, int count) in parts)
+        foreach ((int start, int count, _) in parts)
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            _part.Load(_rows, batch.AsSpan(start, count), _reference);
-            _part.Score(_scorer, forBackward: true);
+            _part.Load(_rows, batch.Slice(start, count), _reference);
+            _part.Score(_scorer, forBackward: true, cancellationToken);
             _entropy += _scorer.MeanEntropy * _scorer.ScoredRowCount;
             _entropyRows += _scorer.ScoredRowCount;
             if (coupled)
@@ -110,18 +122,30 @@ internal sealed class OptimizerStep
                 ComputeLoss(_part, step, batch.Length, chosenTokens);
             }
 
-            _part.Backward(_scorer, _gradients, batch.Length);
+            _part.Backward(_scorer, _gradients, batch.Length, cancellationToken);
         }
     }
 
-    private void ComputeWhole(int[] batch, (int Start, int Count)[] parts, int step, int chosenTokens, CancellationToken cancellationToken)
+    // A batch that was cut fills the budget sooner or later: growing to it now leaves no smaller buffers behind.
+    private void Reserve(ReadOnlySpan<MicroBatch> parts)
+    {
+        int tokens = parts.Length > 1 ? _parts.TokenBudget : 0;
+        foreach (MicroBatch part in parts)
+        {
+            tokens = Math.Max(tokens, part.TokenCount);
+        }
+
+        _scorer.Reserve(tokens);
+    }
+
+    private void ComputeWhole(
+        ReadOnlySpan<int> batch, ReadOnlySpan<MicroBatch> parts, int step, int chosenTokens, CancellationToken cancellationToken)
     {
         _whole.Load(_rows, batch, _reference);
-        foreach ((int start, int count) in parts)
+        foreach ((int start, int count, _) in parts)
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            _part.Load(_rows, batch.AsSpan(start, count), _reference);
-            _part.Score(_scorer, forBackward: false);
+            _part.Load(_rows, batch.Slice(start, count), _reference);
+            _part.Score(_scorer, forBackward: false, cancellationToken);
             _part.PutPolicy(_whole, start);
         }
 

@@ -25,11 +25,10 @@ internal sealed class ReferenceScores
         double[] values = new double[PairBatch.SequenceCount * rows.Count];
         int[] all = [.. Enumerable.Range(0, rows.Count)];
         RowScores scores = new(sequences);
-        foreach ((int start, int count) in MicroBatches.Split(rows, all, tokenBudget))
+        foreach ((int start, int count, _) in new MicroBatches(tokenBudget).Split(rows, all))
         {
-            cancellationToken.ThrowIfCancellationRequested();
             scores.Load(rows, all.AsSpan(start, count), null);
-            scores.Score(scorer, forBackward: false);
+            scores.Score(scorer, forBackward: false, cancellationToken);
             for (int sequence = 0; sequence < PairBatch.SequenceCount; sequence++)
             {
                 scores.Policy.Slice(sequence * count, count).CopyTo(values.AsSpan((sequence * rows.Count) + start));

@@ -57,7 +57,7 @@ internal sealed class RowScores
     }
 
     /// <summary>Scores every sequence in one token tree.</summary>
-    public void Score(SequenceScorer scorer, bool forBackward)
+    public void Score(SequenceScorer scorer, bool forBackward, CancellationToken cancellationToken)
     {
         scorer.Clear();
         for (int row = 0; row < Count; row++)
@@ -69,7 +69,7 @@ internal sealed class RowScores
             }
         }
 
-        scorer.Score(_sums, forBackward);
+        scorer.Score(_sums, forBackward, cancellationToken);
         Policy.Clear();
         int index = 0;
         for (int row = 0; row < Count; row++)
@@ -109,7 +109,7 @@ internal sealed class RowScores
     }
 
     /// <summary>Back-propagates the derivatives, each divided by the number of pairs of the optimiser batch.</summary>
-    public void Backward(SequenceScorer scorer, ModelGradients gradients, int pairCount)
+    public void Backward(SequenceScorer scorer, ModelGradients gradients, int pairCount, CancellationToken cancellationToken)
     {
         int index = 0;
         for (int row = 0; row < Count; row++)
@@ -120,7 +120,7 @@ internal sealed class RowScores
             }
         }
 
-        scorer.Backward(_sums.AsSpan(0, index), gradients);
+        scorer.Backward(_sums.AsSpan(0, index), gradients, cancellationToken);
     }
 
     private void Reserve()

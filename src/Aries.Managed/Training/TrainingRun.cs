@@ -32,7 +32,7 @@ internal sealed class TrainingRun(
                 }
 
                 int start = done % StepsPerEpoch * options.BatchSize;
-                int[] batch = order[start..Math.Min(rowCount, start + options.BatchSize)];
+                ReadOnlySpan<int> batch = order.AsSpan(start, Math.Min(options.BatchSize, rowCount - start));
                 Dictionary<string, double> metrics = step.Run(batch, options.LearningRate.At(done, StepCount), cancellationToken);
                 _means.Add(metrics);
                 metrics["epoch"] = (double)(done + 1) / StepsPerEpoch;

@@ -37,7 +37,7 @@ internal sealed partial class AttentionWork
         {
             Unit unit = work._units[work._units.Count - 1 - (item / work._config.KeyValueHeadCount)];
             int head = item % work._config.KeyValueHeadCount;
-            switch (VectorWidth.Default)
+            switch (work._vectorBits)
             {
                 case 512: work.BackwardUnit<Simd512, Vector512<float>>(unit, head); break;
                 case 256: work.BackwardUnit<Simd256, Vector256<float>>(unit, head); break;

@@ -18,6 +18,7 @@ internal sealed partial class AttentionWork
     private readonly WorkerPool _pool;
     private readonly List<Block> _blocks = [];
     private readonly float _scale;
+    private readonly int _vectorBits;
     private readonly int _group;
 
     private RowBatch _batch = new();
@@ -25,8 +26,13 @@ internal sealed partial class AttentionWork
     private float[] _keys = [];
     private float[] _values = [];
 
-    public AttentionWork(LlamaConfig config, WorkerPool pool)
+    /// <summary>Creates the attention of a model's layers.</summary>
+    /// <param name="config">The model's shape.</param>
+    /// <param name="pool">The threads.</param>
+    /// <param name="vectorBits">The vector width of the products, or null for <see cref="VectorWidth.Default"/>; every width gives the same bits.</param>
+    public AttentionWork(LlamaConfig config, WorkerPool pool, int? vectorBits = null)
     {
+        _vectorBits = vectorBits ?? VectorWidth.Default;
         _config = config;
         _pool = pool;
         _scale = (float)(1 / Math.Sqrt(config.HeadSize));
@@ -59,7 +65,7 @@ internal sealed partial class AttentionWork
         {
             Block block = work._blocks[work._blocks.Count - 1 - (item / work._config.KeyValueHeadCount)];
             int head = item % work._config.KeyValueHeadCount;
-            switch (VectorWidth.Default)
+            switch (work._vectorBits)
             {
                 case 512: work.ForwardBlock<Simd512, Vector512<float>>(block, head); break;
                 case 256: work.ForwardBlock<Simd256, Vector256<float>>(block, head); break;

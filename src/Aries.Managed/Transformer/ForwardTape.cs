@@ -25,10 +25,16 @@ internal sealed class ForwardTape
     /// <summary>1 ÷ root mean square of <see cref="Output"/>. Shape [rows].</summary>
     public float[] OutputScale = [];
 
-    /// <summary>Makes room for a pass.</summary>
+    /// <summary>Makes room for a pass and takes up its size.</summary>
     public void Begin(LlamaConfig config, int rows)
     {
         RowCount = rows;
+        Reserve(config, rows);
+    }
+
+    /// <summary>Makes room for passes of so many rows; what the tape holds is lost if it grows.</summary>
+    public void Reserve(LlamaConfig config, int rows)
+    {
         foreach (LayerActivations layer in _layers)
         {
             layer.Ensure(config, rows, inputOnly: Recompute);

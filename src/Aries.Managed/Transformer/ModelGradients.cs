@@ -4,6 +4,9 @@ namespace Aries.Managed;
 /// <threadsafety>Not thread-safe.</threadsafety>
 internal sealed class ModelGradients
 {
+    // 1 MB: less is not worth a thread.
+    private const int ClearedAtOnce = 1 << 18;
+
     private ModelGradients(LlamaWeights? full, LoraWeights? adapter)
     {
         Full = full;
@@ -25,11 +28,12 @@ internal sealed class ModelGradients
     public static ModelGradients ForAdapter(LlamaWeights model, LoraOptions options) => new(null, LoraWeights.Allocate(model, options));
 
     /// <summary>Sets every gradient to 0.</summary>
-    public void Clear()
+    public void Clear(WorkerPool pool)
     {
-        foreach (Parameter parameter in Parameters)
+        for (int index = 0; index < Parameters.Count; index++)
         {
-            parameter.Values.AsSpan().Clear();
+            float[] values = Parameters[index].Values;
+            pool.RunBlocks(values.Length, ClearedAtOnce, values, static (values, start, end) => values.AsSpan(start, end - start).Clear());
         }
     }
 }

@@ -49,6 +49,7 @@ internal sealed partial class OutputHead
         int width = _weight.Columns;
         for (int index = 0; index < TileCount; index++)
         {
+            Cancellation.ThrowIfCancellationRequested();
             Tile tile = TileAt(index);
             Matrix exponentials = Logits(tile);
             if (index >= _keptCount)

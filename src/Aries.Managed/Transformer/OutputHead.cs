@@ -59,6 +59,9 @@ internal sealed partial class OutputHead
         (_weight, _pool, _keptLogits, _rowsAtOnce) = (weights.Head, pool, keptLogits, rowsAtOnce);
     }
 
+    /// <summary>Gets or sets the token that is looked at before each tile of logits. The default is never cancelled.</summary>
+    public CancellationToken Cancellation { get; set; }
+
     /// <summary>Gets the number of rows that the last items name.</summary>
     public int RowCount { get; private set; }
 
@@ -86,6 +89,7 @@ internal sealed partial class OutputHead
         Buffers.Ensure(ref _expected, forBackward ? RowCount * _weight.Columns : 0);
         for (int index = 0; index < TileCount; index++)
         {
+            Cancellation.ThrowIfCancellationRequested();
             Tile tile = TileAt(index);
             Matrix logits = Logits(tile);
             MatrixProduct.TimesTransposed(RowsOf(_hidden, tile), WeightOf(tile), logits, accumulate: false, _pool);

@@ -42,6 +42,13 @@ internal sealed class SequenceScorer
     /// <summary>Gets the number of rows that predict a counted token, as of the last <see cref="Score"/>.</summary>
     public int ScoredRowCount => _head.RowCount;
 
+    /// <summary>Makes room for trees of so many rows that <see cref="Backward"/> follows, so that a first small one is not followed by a second set of buffers.</summary>
+    public void Reserve(int rowCount)
+    {
+        _tape ??= new ForwardTape(_config, _recompute);
+        _tape.Reserve(_config, rowCount);
+    }
+
     public void Clear() => _tree.Clear();
 
     /// <inheritdoc cref="TokenTree.Add"/>
@@ -50,10 +57,14 @@ internal sealed class SequenceScorer
     /// <summary>Computes Σ log π(token | all before it) over each sequence's response, in nats.</summary>
     /// <param name="logProbabilities">Receives the sums. Shape [sequences].</param>
     /// <param name="forBackward">Whether <see cref="Backward"/> follows.</param>
+    /// <param name="cancellationToken">Looked at before each layer, and each chunk of the output head.</param>
     /// <exception cref="ArgumentException">A token is outside the vocabulary, or a sequence is longer than the context.</exception>
     /// <exception cref="NotFiniteNumberException">The network's output is NaN or infinite.</exception>
-    public void Score(Span<double> logProbabilities, bool forBackward)
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public void Score(Span<double> logProbabilities, bool forBackward, CancellationToken cancellationToken = default)
     {
+        _taped = false;
+        _head.Cancellation = cancellationToken;
         _tree.Build(_batch);
         _store.EnsureSlots(_batch.RowCount);
         if (forBackward)
@@ -61,8 +72,7 @@ internal sealed class SequenceScorer
             _tape ??= new ForwardTape(_config, _recompute);
         }
 
-        _taped = forBackward;
-        _hidden = _transformer.Forward(_batch, _store, forBackward ? _tape : null);
+        _hidden = _transformer.Forward(_batch, _store, forBackward ? _tape : null, cancellationToken);
         if (_items.Length < _tree.Items.Length)
         {
             _items = new double[_tree.Items.Length + (_tree.Items.Length / 8)];
@@ -70,13 +80,16 @@ internal sealed class SequenceScorer
 
         MeanEntropy = _head.LogProbabilities(_hidden, _tree.Items, _items, forBackward);
         _tree.Sum(_items, logProbabilities);
+        _taped = forBackward;
     }
 
     /// <summary>Adds ∂/∂weights of Σ derivative·log-probability to the gradients, for the tree of the last <see cref="Score"/>.</summary>
     /// <param name="derivatives">∂loss/∂log-probability of each sequence.</param>
     /// <param name="gradients">What is trained.</param>
+    /// <param name="cancellationToken">Looked at before each layer, and each chunk of the output head.</param>
     /// <exception cref="InvalidOperationException">The last score was not made for it.</exception>
-    public void Backward(ReadOnlySpan<double> derivatives, ModelGradients gradients)
+    /// <exception cref="OperationCanceledException">The token was cancelled; the gradients hold a part of the sum.</exception>
+    public void Backward(ReadOnlySpan<double> derivatives, ModelGradients gradients, CancellationToken cancellationToken = default)
     {
         if (!_taped)
         {
@@ -84,9 +97,10 @@ internal sealed class SequenceScorer
         }
 
         _taped = false;
+        _head.Cancellation = cancellationToken;
         _tree.Distribute(derivatives, _items);
         Matrix hiddenGradient = new(Buffers.Ensure(ref _hiddenGradient, _hidden.Rows * _hidden.Columns), _hidden.Rows, _hidden.Columns);
         _head.Backward(_items.AsSpan(0, _tree.Items.Length), hiddenGradient, gradients.Full?.Head);
-        _transformer.Backward(_batch, _store, _tape!, hiddenGradient, gradients);
+        _transformer.Backward(_batch, _store, _tape!, hiddenGradient, gradients, cancellationToken);
     }
 }

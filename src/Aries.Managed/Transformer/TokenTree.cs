@@ -26,8 +26,12 @@ internal sealed class TokenTree
     /// <summary>Gets the (row, target) whose log-probabilities the sequences are sums of, each once, ordered by row. Filled by <see cref="Build"/>.</summary>
     public ReadOnlySpan<ScoredItem> Items => CollectionsMarshal.AsSpan(_items);
 
+    /// <summary>Gets the number of rows: the tokens of all sequences but their last, each shared one counted once.</summary>
+    public int RowCount { get; private set; }
+
     public void Clear()
     {
+        RowCount = 0;
         _tokens.Clear();
         _sequences.Clear();
         _nodes.Clear();
@@ -156,6 +160,7 @@ internal sealed class TokenTree
 
     private int AddNode(int parent, int start, int count)
     {
+        RowCount += count;
         int index = _nodes.Count;
         _nodes.Add(new Node { Parent = parent, Start = start, Count = count, FirstChild = None, LastChild = None, NextSibling = None });
         if (parent == None)

@@ -19,8 +19,11 @@ internal sealed partial class Transformer
     /// <param name="tape">The tape of that pass.</param>
     /// <param name="hiddenGradient">∂L/∂(what <see cref="Forward"/> returned). Shape [rows, H].</param>
     /// <param name="gradients">What is trained. The output head's own share is <see cref="OutputHead.Backward"/>'s.</param>
+    /// <param name="cancellationToken">Looked at before each layer.</param>
     /// <exception cref="ArgumentException">The tape holds another pass, or a slot is not the row's own.</exception>
-    public void Backward(RowBatch batch, KeyValueStore store, ForwardTape tape, Matrix hiddenGradient, ModelGradients gradients)
+    /// <exception cref="OperationCanceledException">The token was cancelled; the gradients hold a part of the sum.</exception>
+    public void Backward(
+        RowBatch batch, KeyValueStore store, ForwardTape tape, Matrix hiddenGradient, ModelGradients gradients, CancellationToken cancellationToken = default)
     {
         int rows = batch.RowCount;
         int hidden = Config.HiddenSize;
@@ -40,6 +43,7 @@ internal sealed partial class Transformer
             Rows(tape.Output, rows, hidden), _weights.FinalNorm.Values, tape.OutputScale, hiddenGradient, residual, gradients.Full?.FinalNorm.Values, _pool);
         for (int layer = Config.LayerCount - 1; layer >= 0; layer--)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             LayerActivations activations = tape.Layer(layer);
             if (tape.Recompute)
             {

@@ -105,7 +105,7 @@ internal sealed partial class Transformer
 
         _attention.Forward(activations, store.Keys(index), store.Values(index));
         Matrix middle = Rows(activations.Middle, rows, hidden);
-        activations.Input.AsSpan(0, rows * hidden).CopyTo(activations.Middle);
+        RowOperations.Copy(Rows(activations.Input, rows, hidden), middle, _pool);
         Project(layer.Output, adapter?.Output).Forward(Rows(activations.Attention, rows, queryWidth), middle, accumulate: true, ref _low, _pool);
 
         RmsNorm.Forward(middle, layer.FeedForwardNorm.Values, Config.RmsNormEpsilon, normed, activations.MiddleScale, _pool);
@@ -118,7 +118,7 @@ internal sealed partial class Transformer
     {
         int hidden = Config.HiddenSize;
         Matrix unit = Unit(activations, rows);
-        activations.Middle.AsSpan(0, rows * hidden).CopyTo(output);
+        RowOperations.Copy(Rows(activations.Middle, rows, hidden), Rows(output, rows, hidden), _pool);
         Project(_weights.Layers[index].Down, _adapter?.Layers[index].Down)
             .Forward(unit, Rows(output, rows, hidden), accumulate: true, ref _low, _pool);
     }

@@ -121,7 +121,7 @@ public sealed class SequenceScorerTests : IDisposable
         List<(int[], int)> sequences = RandomTree(new Random(13), config.VocabularySize);
         double[] derivatives = [.. sequences.Select((_, i) => Math.Sin(1 + i))];
         Score(scorer, sequences, forBackward: true);
-        scorer.Backward(derivatives, gradients);
+        scorer.Backward(derivatives, gradients, TestContext.Current.CancellationToken);
 
         IEnumerable<Parameter> trained = adapted ? adapter!.Parameters() : weights.Parameters();
         foreach ((Parameter parameter, Parameter gradient) in trained.Zip(gradients.Parameters))
@@ -178,14 +178,36 @@ public sealed class SequenceScorerTests : IDisposable
         ModelGradients apart = ModelGradients.ForAllWeights(config);
 
         Score(scorer, sequences, forBackward: true);
-        scorer.Backward(derivatives, together);
+        scorer.Backward(derivatives, together, TestContext.Current.CancellationToken);
         for (int i = 0; i < sequences.Count; i++)
         {
             Score(scorer, [sequences[i]], forBackward: true);
-            scorer.Backward([derivatives[i]], apart);
+            scorer.Backward([derivatives[i]], apart, TestContext.Current.CancellationToken);
         }
 
         foreach ((Parameter expected, Parameter actual) in apart.Parameters.Zip(together.Parameters))
+        {
+            Assert.True(GoldenFiles.RelativeDistance([.. expected.Values.Select(value => (double)value)], actual.Values) < 1e-5, expected.Name);
+        }
+    }
+
+    // Alone, a long sequence is cut into units that run side by side; among eight others of its length it is one. Both are sums of the same terms.
+    [Fact]
+    public void Backward_LongSequenceAloneOrAmongOthers_Agrees()
+    {
+        LlamaConfig config = TestModels.SmallConfig;
+        SequenceScorer scorer = new(config, TestModels.Random(config, seed: 35), null, _pool);
+        Random random = new(36);
+        List<(int[], int)> sequences = [.. Enumerable.Range(0, 9).Select(first => ((int[])[first, .. Enumerable.Range(0, 240).Select(_ => random.Next(37))], 200))];
+        ModelGradients alone = ModelGradients.ForAllWeights(config);
+        ModelGradients among = ModelGradients.ForAllWeights(config);
+
+        Score(scorer, sequences[..1], forBackward: true);
+        scorer.Backward([1.0], alone, TestContext.Current.CancellationToken);
+        Score(scorer, sequences, forBackward: true);
+        scorer.Backward([1.0, .. Enumerable.Repeat(0.0, 8)], among, TestContext.Current.CancellationToken);
+
+        foreach ((Parameter expected, Parameter actual) in alone.Parameters.Zip(among.Parameters))
         {
             Assert.True(GoldenFiles.RelativeDistance([.. expected.Values.Select(value => (double)value)], actual.Values) < 1e-5, expected.Name);
         }
@@ -202,7 +224,7 @@ public sealed class SequenceScorerTests : IDisposable
             List<(int[], int)> sequences = RandomTree(new Random(42), 37);
             Score(scorer, sequences, forBackward: true);
             ModelGradients gradients = ModelGradients.ForAllWeights(TestModels.SmallConfig);
-            scorer.Backward([.. sequences.Select((_, i) => 1.0 / (i + 1))], gradients);
+            scorer.Backward([.. sequences.Select((_, i) => 1.0 / (i + 1))], gradients, TestContext.Current.CancellationToken);
             return gradients;
         }
 
@@ -225,8 +247,8 @@ public sealed class SequenceScorerTests : IDisposable
                 scorer.Add(tokens, start);
             }
 
-            scorer.Score(sums, forBackward: true);
-            scorer.Backward(sums, gradients);
+            scorer.Score(sums, forBackward: true, TestContext.Current.CancellationToken);
+            scorer.Backward(sums, gradients, TestContext.Current.CancellationToken);
         }
 
         Pass();
@@ -243,7 +265,7 @@ public sealed class SequenceScorerTests : IDisposable
         SequenceScorer scorer = new(TestModels.SmallConfig, TestModels.Random(TestModels.SmallConfig, seed: 1), null, _pool);
         Score(scorer, [([1, 2, 3], 1)], forBackward: false);
 
-        Assert.Throws<InvalidOperationException>(() => scorer.Backward([1], ModelGradients.ForAllWeights(TestModels.SmallConfig)));
+        Assert.Throws<InvalidOperationException>(() => scorer.Backward([1], ModelGradients.ForAllWeights(TestModels.SmallConfig), TestContext.Current.CancellationToken));
     }
 
     [Fact]
@@ -301,7 +323,7 @@ public sealed class SequenceScorerTests : IDisposable
         }
 
         double[] sums = new double[sequences.Count];
-        scorer.Score(sums, forBackward);
+        scorer.Score(sums, forBackward, TestContext.Current.CancellationToken);
         return sums;
     }
 
@@ -322,6 +344,6 @@ public sealed class SequenceScorerTests : IDisposable
         string[] names = [.. GoldenPairs.Names.Where(name => derivatives.TryGetProperty(name, out _))];
         SequenceScorer scorer = CreateScorer(folder, recompute);
         ScoreAll(scorer, new GoldenPairs(folder), names, forBackward: true);
-        scorer.Backward([.. names.SelectMany(name => derivatives.GetProperty(name).Doubles())], gradients);
+        scorer.Backward([.. names.SelectMany(name => derivatives.GetProperty(name).Doubles())], gradients, TestContext.Current.CancellationToken);
     }
 }
