@@ -101,7 +101,7 @@ internal sealed class OptimizerStep
         Reserve(parts);
 
         // KTO's reference point is a mean over the batch: its derivatives need every log-probability first.
-        bool coupled = _loss.Sequences.HasFlag(PairSequences.Mismatched) && parts.Length > 1;
+        bool coupled = (_loss.Sequences & PairSequences.Mismatched) != 0 && parts.Length > 1;
         if (coupled)
         {
             ComputeWhole(batch, parts, step, chosenTokens, cancellationToken);
