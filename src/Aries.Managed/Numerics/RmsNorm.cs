@@ -38,44 +38,37 @@ internal static class RmsNorm
     /// <param name="yGradient">∂L/∂y. Shape [T, H].</param>
     /// <param name="xGradient">∂L/∂x is added to it; must not be <paramref name="yGradient"/>. Shape [T, H].</param>
     /// <param name="weightGradient">∂L/∂w is added to it, or null. Shape [H].</param>
-    /// <param name="pool">Shares the rows, then the columns.</param>
+    /// <param name="blockSums">A buffer for the sums over blocks of rows, which are the same for any number of threads.</param>
+    /// <param name="pool">Shares the blocks.</param>
     /// <exception cref="ArgumentException">The shapes do not fit.</exception>
     public static void Backward(
-        Matrix x, float[] weight, float[] inverseRms, Matrix yGradient, Matrix xGradient, float[]? weightGradient, WorkerPool pool)
+        Matrix x, float[] weight, float[] inverseRms, Matrix yGradient, Matrix xGradient, float[]? weightGradient, ref float[] blockSums, WorkerPool pool)
     {
         Check(x, weight, yGradient, inverseRms);
         Check(x, weight, xGradient, inverseRms);
-        pool.RunBlocks(x.Rows, BlockRows.RowsPerBlock(x), (x, weight, inverseRms, yGradient, xGradient), static (state, start, end) =>
+        int rowsPerBlock = BlockRows.RowsPerBlock(x);
+        int blocks = (x.Rows + rowsPerBlock - 1) / rowsPerBlock;
+        float[]? sums = null;
+        if (weightGradient is not null)
         {
-            for (int row = start; row < end; row++)
-            {
-                BackwardRow(state.x.Row(row), state.weight, state.inverseRms[row], state.yGradient.Row(row), state.xGradient.Row(row));
-            }
-        });
-
-        if (weightGradient is null)
-        {
-            return;
+            RowKernels.CheckLengths(weightGradient.Length, x.Columns);
+            sums = Buffers.Ensure(ref blockSums, blocks * x.Columns);
         }
 
-        RowKernels.CheckLengths(weightGradient.Length, x.Columns);
-
-        // Over columns, so that each weight's sum over the rows is taken by one thread and in one order.
-        pool.RunBlocks(x.Columns, BlockRows.ColumnsPerBlock(x), (x, inverseRms, yGradient, weightGradient), static (state, start, end) =>
+        pool.RunBlocks(x.Rows, rowsPerBlock, (x, weight, inverseRms, yGradient, xGradient, sums, rowsPerBlock), static (state, start, end) =>
         {
-            Span<float> sum = state.weightGradient.AsSpan(start, end - start);
-            for (int row = 0; row < state.x.Rows; row++)
+            Span<float> sum = state.sums is null ? [] : state.sums.AsSpan(start / state.rowsPerBlock * state.x.Columns, state.x.Columns);
+            sum.Clear();
+            for (int row = start; row < end; row++)
             {
-                ReadOnlySpan<float> input = state.x.Row(row)[start..end];
-                ReadOnlySpan<float> gradient = state.yGradient.Row(row)[start..end];
-                Vector256<float> inverse = Vector256.Create(state.inverseRms[row]);
-                for (int index = 0; index < sum.Length; index += Lanes.Count)
-                {
-                    Lanes.Store(
-                        Lanes.MultiplyAdd(Lanes.Load(gradient, index), Lanes.Load(input, index) * inverse, Lanes.Load(sum, index)), sum, index);
-                }
+                BackwardRow(state.x.Row(row), state.weight, state.inverseRms[row], state.yGradient.Row(row), state.xGradient.Row(row), sum);
             }
         });
+
+        for (int block = 0; block < blocks && weightGradient is not null; block++)
+        {
+            RowKernels.Add(sums.AsSpan(block * x.Columns, x.Columns), weightGradient);
+        }
     }
 
     private static float ForwardRow(ReadOnlySpan<float> x, ReadOnlySpan<float> weight, float epsilon, Span<float> y)
@@ -90,8 +83,9 @@ internal static class RmsNorm
         return inverse;
     }
 
-    // With r = inverseRms and x̂ = x·r: ∂L/∂x = r·(w·g − x̂·mean(w·g·x̂)).
-    private static void BackwardRow(ReadOnlySpan<float> x, ReadOnlySpan<float> weight, float inverse, ReadOnlySpan<float> yGradient, Span<float> xGradient)
+    // With r = inverseRms and x̂ = x·r: ∂L/∂x = r·(w·g − x̂·mean(w·g·x̂)), and ∂L/∂w = Σ g·x̂ where there is a sum to add to.
+    private static void BackwardRow(
+        ReadOnlySpan<float> x, ReadOnlySpan<float> weight, float inverse, ReadOnlySpan<float> yGradient, Span<float> xGradient, Span<float> weightSum)
     {
         Vector256<float> even = Vector256<float>.Zero;
         for (int index = 0; index < x.Length; index += Lanes.Count)
@@ -106,6 +100,11 @@ internal static class RmsNorm
         {
             Vector256<float> direct = Lanes.MultiplyAdd(Lanes.Load(weight, index) * Lanes.Load(yGradient, index), r, Lanes.Load(xGradient, index));
             Lanes.Store(Lanes.MultiplyAdd(Lanes.Load(x, index), pull, direct), xGradient, index);
+        }
+
+        for (int index = 0; index < weightSum.Length; index += Lanes.Count)
+        {
+            Lanes.Store(Lanes.MultiplyAdd(Lanes.Load(yGradient, index), Lanes.Load(x, index) * r, Lanes.Load(weightSum, index)), weightSum, index);
         }
     }
 

@@ -30,6 +30,20 @@ internal sealed class LayerActivations
     /// <summary>Shape [rows, I].</summary>
     public float[] Up = [];
 
+    public LowRows QueryLow { get; } = new();
+
+    public LowRows KeyLow { get; } = new();
+
+    public LowRows ValueLow { get; } = new();
+
+    public LowRows OutputLow { get; } = new();
+
+    public LowRows GateLow { get; } = new();
+
+    public LowRows UpLow { get; } = new();
+
+    public LowRows DownLow { get; } = new();
+
     /// <summary>Makes the arrays large enough for so many rows; old values are lost.</summary>
     public void Ensure(LlamaConfig config, int rows, bool inputOnly)
     {

@@ -1,7 +1,7 @@
 namespace Aries.Managed;
 
 /// <summary>y = x·Wᵀ, plus (alpha ÷ rank)·(x·Aᵀ)·Bᵀ where the projection has an adapter. Hu et al. 2021, <see href="https://arxiv.org/abs/2106.09685"/>, Eq. 3.</summary>
-internal readonly struct Projection(Parameter weight, LoraPair? adapter, float adapterScale)
+internal readonly struct Projection(Parameter weight, LoraPair? adapter, float adapterScale, LowRows low)
 {
     public Parameter Weight { get; } = weight;
 
@@ -9,18 +9,20 @@ internal readonly struct Projection(Parameter weight, LoraPair? adapter, float a
 
     public float AdapterScale { get; } = adapterScale;
 
+    /// <summary>Gets what <see cref="Forward"/> leaves for <see cref="Backward"/> where there is an adapter.</summary>
+    public LowRows Low { get; } = low;
+
     /// <summary>Computes y, or adds it to what <paramref name="output"/> holds.</summary>
     /// <param name="input">x. Shape [rows, in].</param>
     /// <param name="output">Shape [rows, out].</param>
     /// <param name="accumulate">Whether to add.</param>
-    /// <param name="low">A buffer for [rows, rank] values.</param>
     /// <param name="pool">The threads.</param>
-    public void Forward(Matrix input, Matrix output, bool accumulate, ref float[] low, WorkerPool pool)
+    public void Forward(Matrix input, Matrix output, bool accumulate, WorkerPool pool)
     {
         MatrixProduct.TimesTransposed(input, Weight, output, accumulate, pool);
         if (Adapter is not null)
         {
-            MatrixProduct.TimesTransposed(ScaledLow(input, ref low, pool), Adapter.B, output, accumulate: true, pool);
+            MatrixProduct.TimesTransposed(ComputeLow(input, pool), Adapter.B, output, accumulate: true, pool);
         }
     }
 
@@ -31,8 +33,7 @@ internal readonly struct Projection(Parameter weight, LoraPair? adapter, float a
     /// <param name="accumulate">Whether ∂L/∂x is added to what <paramref name="inputGradient"/> holds.</param>
     /// <param name="weightGradient">∂L/∂W is added to it; null where W is frozen.</param>
     /// <param name="adapterGradient">∂L/∂A and ∂L/∂B are added to it; null where there is no adapter or it is frozen.</param>
-    /// <param name="low">A buffer for [rows, rank] values.</param>
-    /// <param name="lowGradient">Another.</param>
+    /// <param name="lowGradient">A buffer for [rows, rank] values.</param>
     /// <param name="pool">The threads.</param>
     public void Backward(
         Matrix input,
@@ -41,7 +42,6 @@ internal readonly struct Projection(Parameter weight, LoraPair? adapter, float a
         bool accumulate,
         Parameter? weightGradient,
         LoraPair? adapterGradient,
-        ref float[] low,
         ref float[] lowGradient,
         WorkerPool pool)
     {
@@ -66,7 +66,7 @@ internal readonly struct Projection(Parameter weight, LoraPair? adapter, float a
         RowKernels.Scale(lowGradient.AsSpan(0, input.Rows * rank), AdapterScale);
         if (adapterGradient is not null)
         {
-            MatrixProduct.TransposedTimes(outputGradient, ScaledLow(input, ref low, pool), adapterGradient.B, accumulate: true, pool);
+            MatrixProduct.TransposedTimes(outputGradient, KeptLow(input.Rows), adapterGradient.B, accumulate: true, pool);
             MatrixProduct.TransposedTimes(scaledGradient, input, adapterGradient.A, accumulate: true, pool);
         }
 
@@ -76,13 +76,15 @@ internal readonly struct Projection(Parameter weight, LoraPair? adapter, float a
         }
     }
 
-    // (alpha ÷ rank)·x·Aᵀ. Shape [rows, rank].
-    private Matrix ScaledLow(Matrix input, ref float[] low, WorkerPool pool)
+    /// <summary>Computes (alpha ÷ rank)·x·Aᵀ alone, as <see cref="Forward"/> does with an adapter.</summary>
+    public Matrix ComputeLow(Matrix input, WorkerPool pool)
     {
-        int rank = Adapter!.A.Rows;
-        Matrix result = new(Buffers.Ensure(ref low, input.Rows * rank), input.Rows, rank);
-        MatrixProduct.TimesTransposed(input, Adapter.A, result, accumulate: false, pool);
-        RowKernels.Scale(low.AsSpan(0, input.Rows * rank), AdapterScale);
-        return result;
+        int length = input.Rows * Adapter!.A.Rows;
+        Buffers.Ensure(ref Low.Values, length);
+        MatrixProduct.TimesTransposed(input, Adapter.A, KeptLow(input.Rows), accumulate: false, pool);
+        RowKernels.Scale(Low.Values.AsSpan(0, length), AdapterScale);
+        return KeptLow(input.Rows);
     }
+
+    private Matrix KeptLow(int rows) => new(Low.Values, rows, Adapter!.A.Rows);
 }

@@ -12,6 +12,7 @@ internal sealed partial class Transformer
     private float[] _valueGradient = [];
     private float[] _unitGradient = [];
     private float[] _upGradient = [];
+    private float[] _blockSums = [];
 
     /// <summary>Back-propagates through every layer, and adds to the gradients of the weights or of the adapter.</summary>
     /// <param name="batch">The batch of the last <see cref="Forward"/>, whose slots are its rows: all that its rows see is in it.</param>
@@ -40,7 +41,7 @@ internal sealed partial class Transformer
         Matrix residual = Rows(Buffers.Ensure(ref _residualGradient, rows * hidden), rows, hidden);
         residual.Clear();
         RmsNorm.Backward(
-            Rows(tape.Output, rows, hidden), _weights.FinalNorm.Values, tape.OutputScale, hiddenGradient, residual, gradients.Full?.FinalNorm.Values, _pool);
+            Rows(tape.Output, rows, hidden), _weights.FinalNorm.Values, tape.OutputScale, hiddenGradient, residual, gradients.Full?.FinalNorm.Values, ref _blockSums, _pool);
         for (int layer = Config.LayerCount - 1; layer >= 0; layer--)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -48,6 +49,10 @@ internal sealed partial class Transformer
             if (tape.Recompute)
             {
                 ForwardLayer(layer, batch, store, activations);
+                if (_adapter?.Layers[layer].Down is { } down)
+                {
+                    Project(_weights.Layers[layer].Down, down, activations.DownLow).ComputeLow(Unit(activations, rows), _pool);
+                }
             }
 
             BackwardFeedForward(layer, activations, residual, gradients);
@@ -76,17 +81,17 @@ internal sealed partial class Transformer
         Matrix gateGradient = Rows(Buffers.Ensure(ref _unitGradient, rows * inner), rows, inner);
         Matrix upGradient = Rows(Buffers.Ensure(ref _upGradient, rows * inner), rows, inner);
 
-        Project(layer.Down, adapter?.Down).Backward(
-            Unit(activations, rows), residual, gateGradient, accumulate: false, full?.Down, low?.Down, ref _low, ref _lowGradient, _pool);
+        Project(layer.Down, adapter?.Down, activations.DownLow).Backward(
+            Unit(activations, rows), residual, gateGradient, accumulate: false, full?.Down, low?.Down, ref _lowGradient, _pool);
         SwiGlu.Backward(Rows(activations.Gate, rows, inner), Rows(activations.Up, rows, inner), gateGradient, gateGradient, upGradient, _pool);
 
         RmsNorm.Forward(middle, layer.FeedForwardNorm.Values, Config.RmsNormEpsilon, normed, null, _pool);
-        Project(layer.Gate, adapter?.Gate).Backward(
-            normed, gateGradient, normedGradient, accumulate: false, full?.Gate, low?.Gate, ref _low, ref _lowGradient, _pool);
-        Project(layer.Up, adapter?.Up).Backward(
-            normed, upGradient, normedGradient, accumulate: true, full?.Up, low?.Up, ref _low, ref _lowGradient, _pool);
+        Project(layer.Gate, adapter?.Gate, activations.GateLow).Backward(
+            normed, gateGradient, normedGradient, accumulate: false, full?.Gate, low?.Gate, ref _lowGradient, _pool);
+        Project(layer.Up, adapter?.Up, activations.UpLow).Backward(
+            normed, upGradient, normedGradient, accumulate: true, full?.Up, low?.Up, ref _lowGradient, _pool);
         RmsNorm.Backward(
-            middle, layer.FeedForwardNorm.Values, activations.MiddleScale, normedGradient, residual, full?.FeedForwardNorm.Values, _pool);
+            middle, layer.FeedForwardNorm.Values, activations.MiddleScale, normedGradient, residual, full?.FeedForwardNorm.Values, ref _blockSums, _pool);
     }
 
     // residual: ∂L/∂Middle in, ∂L/∂Input out.
@@ -108,8 +113,8 @@ internal sealed partial class Transformer
         Matrix keyGradient = Rows(Buffers.Ensure(ref _keyGradient, rows * store.Width), rows, store.Width);
         Matrix valueGradient = Rows(Buffers.Ensure(ref _valueGradient, rows * store.Width), rows, store.Width);
 
-        Project(layer.Output, adapter?.Output).Backward(
-            Rows(activations.Attention, rows, queryWidth), residual, attentionGradient, accumulate: false, full?.Output, low?.Output, ref _low, ref _lowGradient, _pool);
+        Project(layer.Output, adapter?.Output, activations.OutputLow).Backward(
+            Rows(activations.Attention, rows, queryWidth), residual, attentionGradient, accumulate: false, full?.Output, low?.Output, ref _lowGradient, _pool);
         _attention.Backward(activations, store.Keys(index), store.Values(index), attentionGradient, queryGradient, keyGradient, valueGradient);
         _rotary.Backward(queryGradient, batch.PositionArray, _pool);
         _rotary.Backward(keyGradient, batch.PositionArray, _pool);
@@ -121,15 +126,15 @@ internal sealed partial class Transformer
         bool needsInput = full is not null || index > 0;
         Matrix? target = needsInput ? normedGradient : (Matrix?)null;
         RmsNorm.Forward(input, layer.AttentionNorm.Values, Config.RmsNormEpsilon, normed, null, _pool);
-        Project(layer.Query, adapter?.Query).Backward(
-            normed, queryGradient, target, accumulate: false, full?.Query, low?.Query, ref _low, ref _lowGradient, _pool);
-        Project(layer.Key, adapter?.Key).Backward(
-            normed, keyGradient, target, accumulate: true, full?.Key, low?.Key, ref _low, ref _lowGradient, _pool);
-        Project(layer.Value, adapter?.Value).Backward(
-            normed, valueGradient, target, accumulate: true, full?.Value, low?.Value, ref _low, ref _lowGradient, _pool);
+        Project(layer.Query, adapter?.Query, activations.QueryLow).Backward(
+            normed, queryGradient, target, accumulate: false, full?.Query, low?.Query, ref _lowGradient, _pool);
+        Project(layer.Key, adapter?.Key, activations.KeyLow).Backward(
+            normed, keyGradient, target, accumulate: true, full?.Key, low?.Key, ref _lowGradient, _pool);
+        Project(layer.Value, adapter?.Value, activations.ValueLow).Backward(
+            normed, valueGradient, target, accumulate: true, full?.Value, low?.Value, ref _lowGradient, _pool);
         if (needsInput)
         {
-            RmsNorm.Backward(input, layer.AttentionNorm.Values, activations.InputScale, normedGradient, residual, full?.AttentionNorm.Values, _pool);
+            RmsNorm.Backward(input, layer.AttentionNorm.Values, activations.InputScale, normedGradient, residual, full?.AttentionNorm.Values, ref _blockSums, _pool);
         }
     }
 

@@ -19,7 +19,6 @@ internal sealed partial class Transformer
     private float[] _keys = [];
     private float[] _values = [];
     private float[] _unit = [];
-    private float[] _low = [];
     private float[] _hidden = [];
 
     public Transformer(LlamaConfig config, LlamaWeights weights, LoraWeights? adapter, WorkerPool pool)
@@ -89,9 +88,9 @@ internal sealed partial class Transformer
 
         RmsNorm.Forward(
             Rows(activations.Input, rows, hidden), layer.AttentionNorm.Values, Config.RmsNormEpsilon, normed, activations.InputScale, _pool);
-        Project(layer.Query, adapter?.Query).Forward(normed, query, accumulate: false, ref _low, _pool);
-        Project(layer.Key, adapter?.Key).Forward(normed, keys, accumulate: false, ref _low, _pool);
-        Project(layer.Value, adapter?.Value).Forward(normed, values, accumulate: false, ref _low, _pool);
+        Project(layer.Query, adapter?.Query, activations.QueryLow).Forward(normed, query, accumulate: false, _pool);
+        Project(layer.Key, adapter?.Key, activations.KeyLow).Forward(normed, keys, accumulate: false, _pool);
+        Project(layer.Value, adapter?.Value, activations.ValueLow).Forward(normed, values, accumulate: false, _pool);
         AddBias(layer.QueryBias, query);
         AddBias(layer.KeyBias, keys);
         AddBias(layer.ValueBias, values);
@@ -106,11 +105,11 @@ internal sealed partial class Transformer
         _attention.Forward(activations, store.Keys(index), store.Values(index));
         Matrix middle = Rows(activations.Middle, rows, hidden);
         RowOperations.Copy(Rows(activations.Input, rows, hidden), middle, _pool);
-        Project(layer.Output, adapter?.Output).Forward(Rows(activations.Attention, rows, queryWidth), middle, accumulate: true, ref _low, _pool);
+        Project(layer.Output, adapter?.Output, activations.OutputLow).Forward(Rows(activations.Attention, rows, queryWidth), middle, accumulate: true, _pool);
 
         RmsNorm.Forward(middle, layer.FeedForwardNorm.Values, Config.RmsNormEpsilon, normed, activations.MiddleScale, _pool);
-        Project(layer.Gate, adapter?.Gate).Forward(normed, Rows(activations.Gate, rows, inner), accumulate: false, ref _low, _pool);
-        Project(layer.Up, adapter?.Up).Forward(normed, Rows(activations.Up, rows, inner), accumulate: false, ref _low, _pool);
+        Project(layer.Gate, adapter?.Gate, activations.GateLow).Forward(normed, Rows(activations.Gate, rows, inner), accumulate: false, _pool);
+        Project(layer.Up, adapter?.Up, activations.UpLow).Forward(normed, Rows(activations.Up, rows, inner), accumulate: false, _pool);
     }
 
     // output = Middle + Down(SiLU(Gate) × Up).
@@ -119,8 +118,8 @@ internal sealed partial class Transformer
         int hidden = Config.HiddenSize;
         Matrix unit = Unit(activations, rows);
         RowOperations.Copy(Rows(activations.Middle, rows, hidden), Rows(output, rows, hidden), _pool);
-        Project(_weights.Layers[index].Down, _adapter?.Layers[index].Down)
-            .Forward(unit, Rows(output, rows, hidden), accumulate: true, ref _low, _pool);
+        Project(_weights.Layers[index].Down, _adapter?.Layers[index].Down, activations.DownLow)
+            .Forward(unit, Rows(output, rows, hidden), accumulate: true, _pool);
     }
 
     // SiLU(Gate) × Up. Shape [rows, I].
@@ -132,7 +131,7 @@ internal sealed partial class Transformer
         return unit;
     }
 
-    private Projection Project(Parameter weight, LoraPair? adapter) => new(weight, adapter, _adapter?.Scale ?? 0);
+    private Projection Project(Parameter weight, LoraPair? adapter, LowRows low) => new(weight, adapter, _adapter?.Scale ?? 0, low);
 
     private static Matrix Rows(float[] values, int rows, int columns) => new(values, rows, columns);
 

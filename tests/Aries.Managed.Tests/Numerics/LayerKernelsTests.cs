@@ -64,7 +64,8 @@ public sealed class LayerKernelsTests
         double Loss(double[] x, double[] w) => Twin(x, w).Zip(Flat(upstream)).Sum(static pair => pair.First * pair.Second);
 
         RmsNorm.Forward(x, weight, Epsilon, y, inverseRms, WorkerPool.Shared);
-        RmsNorm.Backward(x, weight, inverseRms, upstream, xGradient, weightGradient, WorkerPool.Shared);
+        float[] sums = [];
+        RmsNorm.Backward(x, weight, inverseRms, upstream, xGradient, weightGradient, ref sums, WorkerPool.Shared);
 
         double[] weights = [.. weight.Select(static value => (double)value)];
         AssertClose(Twin(Doubles(x), weights), Flat(y), 1e-5);
@@ -83,9 +84,10 @@ public sealed class LayerKernelsTests
         (float[] weightOnce, float[] weightOffset) = (new float[9], new float[9]);
         offset.Array.AsSpan().Fill(2);
         weightOffset.AsSpan().Fill(2);
+        float[] sums = [];
 
-        RmsNorm.Backward(x, weight, inverseRms, upstream, once, weightOnce, WorkerPool.Shared);
-        RmsNorm.Backward(x, weight, inverseRms, upstream, offset, weightOffset, WorkerPool.Shared);
+        RmsNorm.Backward(x, weight, inverseRms, upstream, once, weightOnce, ref sums, WorkerPool.Shared);
+        RmsNorm.Backward(x, weight, inverseRms, upstream, offset, weightOffset, ref sums, WorkerPool.Shared);
 
         AssertClose([.. once.Array.Select(static value => value + 2.0)], offset.Array, 1e-5);
         AssertClose([.. weightOnce.Select(static value => value + 2.0)], weightOffset, 1e-5);
