@@ -9,17 +9,26 @@ namespace Aries.Benchmarks.Managed;
 /// <remarks>The peak is the best so far, measured again before each row: on a shared machine only ratios within one run mean something; see <see cref="Clock"/>.</remarks>
 internal static class PeakTable
 {
-    private static readonly int[] RowCounts = [1, 16, 64, 256, 1024];
+    private static readonly int[] AllRows = [16, 64, 256, 1024, 2048];
 
-    // Inputs and outputs of the projections: models of about 1M parameters, small ones, and the 135M configuration.
-    private static readonly (int Inputs, int Outputs)[] Shapes =
-        [(64, 64), (128, 128), (128, 384), (384, 128), (512, 512), (576, 16), (16, 576), (576, 576), (576, 1536), (1536, 576), (576, 49152)];
+    // Inputs and outputs of the projections by the models they belong to.
+    private static readonly Dictionary<string, (int Inputs, int Outputs)[]> Models = new(StringComparer.Ordinal)
+    {
+        ["small"] = [(64, 64), (64, 172), (172, 64), (128, 128), (128, 384), (384, 128), (512, 512)],
+        ["135m"] = [(576, 576), (576, 192), (576, 1536), (1536, 576)],
+        ["rank16"] = [(576, 16), (16, 576), (1536, 16), (16, 1536)],
+        ["head"] = [(576, 49152)],
+    };
 
     private static double _peak;
 
+    /// <param name="output">Receives the table.</param>
+    /// <param name="arguments">[threads [models, separated by commas [rows, separated by commas]]].</param>
     public static void Print(TextWriter output, ReadOnlySpan<string> arguments)
     {
         int threads = arguments.Length > 0 ? int.Parse(arguments[0], CultureInfo.InvariantCulture) : Environment.ProcessorCount;
+        string[] models = arguments.Length > 1 ? arguments[1].Split(',') : [.. Models.Keys];
+        int[] rowCounts = arguments.Length > 2 ? [.. arguments[2].Split(',').Select(static text => int.Parse(text, CultureInfo.InvariantCulture))] : AllRows;
         using WorkerPool pool = new(threads);
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
@@ -27,9 +36,9 @@ internal static class PeakTable
         output.WriteLine();
         output.WriteLine("| inputs | outputs | rows | peak GFLOP/s | a·bᵀ | a·b | aᵀ·b | a·bᵀ reads b at GB/s |");
         output.WriteLine("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
-        foreach ((int inputs, int outputs) in Shapes)
+        foreach ((int inputs, int outputs) in models.SelectMany(static model => Models[model]))
         {
-            foreach (int rows in RowCounts)
+            foreach (int rows in rowCounts)
             {
                 if ((long)rows * outputs <= 16 * 1024 * 1024)
                 {
