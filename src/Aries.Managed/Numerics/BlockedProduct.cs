@@ -1,13 +1,17 @@
-using System.Runtime.CompilerServices;
-using static Aries.Managed.RowCounts;
-
 namespace Aries.Managed;
 
 /// <summary>One product for one vector width: blocks of the result over the pool, and in each the factors' common length in blocks.</summary>
 /// <remarks>
-/// A block of the second factor is copied into panels as wide as a tile and kept in the second cache; a panel is in the first cache while all rows pass over it.
+/// <para>
+/// A panel, as wide as a tile, of the second factor is in the first cache while all rows of a block pass over it, and these are in the second. A factor is read
+/// where it lies if its stride is no trouble for the caches, and copied otherwise. The limit at few rows is that copying: it costs time for every value of the
+/// second factor and is gained back over the rows of the first. So for few rows the product is computed as cᵀ = bᵀ·aᵀ: only the few rows are copied, and the
+/// block of the result is transposed in the end. That took a·bᵀ at 16 rows from 60 % of the machine's peak to 80 %.
+/// </para>
+/// <para>
 /// The common length is cut at multiples of <see cref="DepthPerBlock"/> from its start, whatever the shapes: an element is
 /// ((c + s₀) + s₁) + …, each s a chain of fused multiply-adds from zero.
+/// </para>
 /// </remarks>
 /// <threadsafety>Every member may be called concurrently on results that do not overlap.</threadsafety>
 internal static unsafe class BlockedProduct<TSimd, TVector>
@@ -17,28 +21,25 @@ internal static unsafe class BlockedProduct<TSimd, TVector>
     /// <summary>The chain's length. Part of the results' definition: another value gives other roundings.</summary>
     public const int DepthPerBlock = 256;
 
-    // 128 columns of 256 values are 128 KiB, and 192 rows of them 192 KiB: both fit into a second cache of 512 KiB.
-    private const int ColumnsPerBlock = 128;
-
+    // 192 rows of 256 values are 192 KiB, beside a panel at a time: they fit into a second cache of 512 KiB.
     private const int RowsPerBlock = 192;
 
     // Off the power of two, at which a tile's rows would compete for the same places in the cache.
-    private const int TransposedRow = DepthPerBlock + 16;
+    private const int CopiedRow = DepthPerBlock + 16;
 
-    // Fused multiply-adds of a few microseconds: less is not worth waking a thread.
-    private const long WorkPerItem = 128 * 1024;
+    // From this stride on, in values, a tile's rows lie on pages of their own and compete for places in the first cache.
+    private const int FarStride = 1024;
 
-    // The rows of a are kept near over all panels if they are few; then b is read in the order in which it lies.
-    private const long NearRows = 32 * 1024;
+    // A panel block of at most 64 KiB stays near while the rows pass, so that the result is written in the order in which it lies.
+    private const int NearPanels = 16 * 1024;
 
-    private static int TileRows => RegisterCount >= 32 ? 12 : 6;
+    private static int Panel => PanelProduct<TSimd, TVector>.Columns;
 
-    private static int RegisterCount => TSimd.Width == 16 || System.Runtime.Intrinsics.Arm.AdvSimd.IsSupported ? 32 : 16;
+    private static int TileRows => PanelProduct<TSimd, TVector>.TileRows;
 
     public static void Run(in Product product, WorkerPool pool)
     {
-        (int rows, int columns) = (product.C.Rows, product.C.Columns);
-        if (rows == 0 || columns == 0)
+        if (product.C.Rows == 0 || product.C.Columns == 0)
         {
             return;
         }
@@ -53,157 +54,167 @@ internal static unsafe class BlockedProduct<TSimd, TVector>
             return;
         }
 
-        int panel = ProductTile<TSimd, TVector>.Columns;
-        int rowBlocks = (rows + RowsPerBlock - 1) / RowsPerBlock;
-        int columnsPerBlock = Math.Min(ColumnsPerBlock, RoundUp(columns, panel));
-        long work = (long)rows * columns * product.Depth;
+        Product work = Cost(product) <= Cost(product.Swapped) ? product : product.Swapped;
+        ProductGrid grid = ProductGrid.Of(work, Panel, TileRows, pool.ThreadCount);
+        pool.Run(grid.Count, (work, grid), static (state, item) => Item(state.work, state.grid, item));
+    }
 
-        // Enough items that the last of them does not hold up the threads, none too small to be worth handing out.
-        long wanted = pool.ThreadCount == 1 ? 1 : Math.Clamp(work / WorkPerItem, 1, pool.ThreadCount * 4L);
-        while (columnsPerBlock > panel && rowBlocks * ((columns + columnsPerBlock - 1L) / columnsPerBlock) < wanted)
-        {
-            columnsPerBlock = RoundUp(columnsPerBlock / 2, panel);
-        }
-
-        int columnBlocks = (columns + columnsPerBlock - 1) / columnsPerBlock;
-        rowBlocks = (int)Math.Max(rowBlocks, Math.Min((wanted + columnBlocks - 1) / columnBlocks, (rows + (2L * TileRows) - 1) / (2L * TileRows)));
-        int rowsPerBlock = RoundUp((rows + rowBlocks - 1) / rowBlocks, TileRows);
-        rowBlocks = (rows + rowsPerBlock - 1) / rowsPerBlock;
-        if (wanted == 1)
-        {
-            for (int item = 0; item < rowBlocks * columnBlocks; item++)
-            {
-                Block(product, item, rowsPerBlock, columnsPerBlock, columnBlocks);
-            }
-
-            return;
-        }
-
-        pool.Run(rowBlocks * columnBlocks, (product, rowsPerBlock, columnsPerBlock, columnBlocks), static (state, item) =>
-            Block(state.product, item, state.rowsPerBlock, state.columnsPerBlock, state.columnBlocks));
+    // In multiply-adds. Copying a value takes as long as one (a vector of them is loaded and stored), transposing it as long as about five.
+    private static long Cost(in Product product)
+    {
+        const int Transposition = 5;
+        (long rows, long columns, long depth) = (product.Rows, product.Columns, product.Depth);
+        long cost = (rows * RoundUp(product.Columns, TSimd.Width) * depth) + (columns * depth * (product.TransposeB ? Transposition : 1));
+        return product.TransposeC ? cost + (Transposition * rows * columns * (product.Accumulate ? 2 : 1)) : cost;
     }
 
     private static int RoundUp(int value, int multiple) => (value + multiple - 1) / multiple * multiple;
 
-    private static void Block(in Product product, int item, int rowsPerBlock, int columnsPerBlock, int columnBlocks)
+    private static void Item(in Product product, in ProductGrid grid, int item)
     {
-        int rowStart = item / columnBlocks * rowsPerBlock;
-        int rowCount = Math.Min(rowsPerBlock, product.C.Rows - rowStart);
-        int columnStart = item % columnBlocks * columnsPerBlock;
-        int columnEnd = Math.Min(columnStart + columnsPerBlock, product.C.Columns);
-        int panel = ProductTile<TSimd, TVector>.Columns;
-        int step = (long)rowCount * product.Depth <= NearRows ? panel : columnsPerBlock;
-        fixed (float* a = product.A.Array, b = product.B.Array, c = product.C.Array)
+        int rowStart = item / grid.Across * grid.Rows;
+        int rows = Math.Min(grid.Rows, product.Rows - rowStart);
+        int columnStart = item % grid.Across * grid.Columns;
+        int columns = Math.Min(grid.Columns, product.Columns - columnStart);
+        (Matrix aMatrix, Matrix bMatrix, Matrix cMatrix) = (product.A, product.B, product.C);
+        fixed (float* a = aMatrix.Array, b = bMatrix.Array, c = cMatrix.Array)
         {
-            for (int column = columnStart; column < columnEnd; column += step)
+            Factor left = product.TransposeA ? new(a + aMatrix.Offset, 1, aMatrix.Stride) : new(a + aMatrix.Offset, aMatrix.Stride, 1);
+            Factor right = product.TransposeB ? new(b + bMatrix.Offset, bMatrix.Stride, 1) : new(b + bMatrix.Offset, 1, bMatrix.Stride);
+            left = left.From(rowStart, 0);
+            right = right.From(columnStart, 0);
+            if (product.TransposeC)
             {
-                int columnCount = Math.Min(step, columnEnd - column);
-                for (int depthStart = 0; depthStart < product.Depth; depthStart += DepthPerBlock)
-                {
-                    int depth = Math.Min(DepthPerBlock, product.Depth - depthStart);
-                    DepthBlock(product, a, b, c, rowStart, rowCount, column, columnCount, depthStart, depth);
-                }
-            }
-        }
-    }
-
-    private static void DepthBlock(
-        in Product product, float* a, float* b, float* c, int rowStart, int rowCount, int columnStart, int columnCount, int depthStart, int depth)
-    {
-        int panel = ProductTile<TSimd, TVector>.Columns;
-        int bLength = RoundUp(columnCount, panel) * DepthPerBlock;
-        int edgeLength = TileRows * panel;
-        float* bPanels = Packing.Buffer(bLength + edgeLength + (product.TransposeA ? rowCount * TransposedRow : 0));
-        float* edge = bPanels + bLength;
-        float* aRows = edge + edgeLength;
-
-        for (int column = 0; column < columnCount; column += panel)
-        {
-            int count = Math.Min(panel, columnCount - column);
-            float* target = bPanels + ((nint)column * depth);
-            if (product.TransposeB)
-            {
-                float* source = b + product.B.Offset + ((nint)(columnStart + column) * product.B.Stride) + depthStart;
-                Packing.Transpose(source, product.B.Stride, count, depth, target, panel, panel);
+                float* target = c + cMatrix.Offset + ((nint)columnStart * cMatrix.Stride) + rowStart;
+                MultiplyTransposed(left, right, rows, columns, product.Depth, target, cMatrix.Stride, product.Accumulate);
             }
             else
             {
-                float* source = b + product.B.Offset + ((nint)depthStart * product.B.Stride) + columnStart + column;
-                Packing.Copy(source, product.B.Stride, count, depth, target, panel);
+                float* target = c + cMatrix.Offset + ((nint)rowStart * cMatrix.Stride) + columnStart;
+                Multiply(left, right, rows, columns, product.Depth, target, cMatrix.Stride, product.Accumulate);
             }
         }
+    }
 
-        // Tiles of nearly one height: a last tile of a single row would wait for its own sums.
-        int tiles = (rowCount + TileRows - 1) / TileRows;
-        if (product.TransposeA)
+    private static void Multiply(Factor left, Factor right, int rows, int columns, int depth, float* c, nint cRow, bool accumulate)
+    {
+        int rowsPerBlock = Math.Min(RowsPerBlock, rows);
+        if (columns >= 4 * Panel && (long)columns * Math.Min(depth, DepthPerBlock) <= NearPanels)
         {
-            float* source = a + product.A.Offset + ((nint)depthStart * product.A.Stride) + rowStart;
-            Packing.Transpose(source, product.A.Stride, depth, rowCount, aRows, TransposedRow, depth);
+            int tiles = PanelProduct<TSimd, TVector>.TileCount(rows, narrow: false);
+            rowsPerBlock = (rows + tiles - 1) / tiles;
         }
 
-        nint aStride = product.TransposeA ? TransposedRow : product.A.Stride;
-        float* aStart = product.TransposeA ? aRows : a + product.A.Offset + ((nint)rowStart * product.A.Stride) + depthStart;
-        bool accumulate = product.Accumulate || depthStart > 0;
-        for (int column = 0; column < columnCount; column += panel)
+        int padded = RoundUp(columns, TSimd.Width);
+        float* panels = PackingBuffer.Take((padded * DepthPerBlock) + (rowsPerBlock * CopiedRow) + PanelProduct<TSimd, TVector>.EdgeLength);
+        float* leftCopy = panels + (padded * DepthPerBlock);
+        float* edge = leftCopy + (rowsPerBlock * CopiedRow);
+
+        bool copyLeft = columns > Panel && Math.Max(left.Place, left.Step) >= FarStride;
+        int inPlace = right.Place != 1 || right.Step >= FarStride ? 0
+            : columns % Panel == TSimd.Width ? columns
+            : columns / Panel * Panel;
+        for (int depthStart = 0; depthStart < depth; depthStart += DepthPerBlock)
         {
-            float* bPanel = bPanels + ((nint)column * depth);
-            int count = Math.Min(panel, columnCount - column);
-            for (int tile = 0; tile < tiles; tile++)
+            int block = Math.Min(DepthPerBlock, depth - depthStart);
+            bool add = accumulate || depthStart > 0;
+            Factor rightBlock = right.From(0, depthStart);
+            if (inPlace < columns)
             {
-                (int first, int height) = TileAt(tile, tiles, rowCount);
-                float* target = c + product.C.Offset + ((nint)(rowStart + first) * product.C.Stride) + columnStart + column;
-                float* source = aStart + (first * aStride);
-                if (count == panel)
-                {
-                    Multiply(height, depth, source, aStride, bPanel, target, product.C.Stride, accumulate);
-                }
-                else
-                {
-                    Multiply(height, depth, source, aStride, bPanel, edge, panel, accumulate: false);
-                    CopyEdge(edge, panel, target, product.C.Stride, height, count, accumulate);
-                }
+                PackPanels(rightBlock.From(inPlace, 0), columns - inPlace, block, panels + (inPlace * block));
             }
-        }
-    }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static (int First, int Height) TileAt(int tile, int tiles, int rows)
-    {
-        (int height, int taller) = (rows / tiles, rows % tiles);
-        return ((tile * height) + Math.Min(tile, taller), tile < taller ? height + 1 : height);
-    }
-
-    private static void CopyEdge(float* edge, int panel, float* target, nint stride, int rows, int columns, bool accumulate)
-    {
-        for (int row = 0; row < rows; row++)
-        {
-            for (int column = 0; column < columns; column++)
+            for (int row = 0; row < rows; row += rowsPerBlock)
             {
-                float sum = edge[(row * panel) + column];
-                target[column] = accumulate ? target[column] + sum : sum;
-            }
+                int count = Math.Min(rowsPerBlock, rows - row);
+                Factor near = left.From(row, depthStart);
+                if (copyLeft)
+                {
+                    near = CopyRows(near, count, block, leftCopy);
+                }
 
-            target += stride;
+                for (int column = 0; column < columns; column += Panel)
+                {
+                    int width = Math.Min(Panel, columns - column);
+                    Factor panel = column + width <= inPlace ? rightBlock.From(column, 0) : new(panels + (column * block), 1, PanelWidth(width));
+                    PanelProduct<TSimd, TVector>.Multiply(near, count, block, panel, width, c + (row * cRow) + column, cRow, add, edge);
+                }
+            }
         }
     }
 
-    private static void Multiply(
-        int height, nint depth, float* a, nint aRow, float* b, float* c, nint cRow, bool accumulate)
+    private static void MultiplyTransposed(Factor left, Factor right, int rows, int columns, int depth, float* c, nint cRow, bool accumulate)
     {
-        switch (height)
+        int padded = RoundUp(columns, TSimd.Width);
+        int rowsPerBlock = Math.Min(RowsPerBlock / 2, rows);
+        float* panels = PackingBuffer.Take(padded * (depth + rowsPerBlock));
+        float* sums = panels + (padded * depth);
+        for (int depthStart = 0; depthStart < depth; depthStart += DepthPerBlock)
         {
-            case 1: ProductTile<TSimd, TVector>.Multiply<Rows1>(depth, a, aRow, b, c, cRow, accumulate); break;
-            case 2: ProductTile<TSimd, TVector>.Multiply<Rows2>(depth, a, aRow, b, c, cRow, accumulate); break;
-            case 3: ProductTile<TSimd, TVector>.Multiply<Rows3>(depth, a, aRow, b, c, cRow, accumulate); break;
-            case 4: ProductTile<TSimd, TVector>.Multiply<Rows4>(depth, a, aRow, b, c, cRow, accumulate); break;
-            case 5: ProductTile<TSimd, TVector>.Multiply<Rows5>(depth, a, aRow, b, c, cRow, accumulate); break;
-            case 6: ProductTile<TSimd, TVector>.Multiply<Rows6>(depth, a, aRow, b, c, cRow, accumulate); break;
-            case 7: ProductTile<TSimd, TVector>.Multiply<Rows7>(depth, a, aRow, b, c, cRow, accumulate); break;
-            case 8: ProductTile<TSimd, TVector>.Multiply<Rows8>(depth, a, aRow, b, c, cRow, accumulate); break;
-            case 9: ProductTile<TSimd, TVector>.Multiply<Rows9>(depth, a, aRow, b, c, cRow, accumulate); break;
-            case 10: ProductTile<TSimd, TVector>.Multiply<Rows10>(depth, a, aRow, b, c, cRow, accumulate); break;
-            case 11: ProductTile<TSimd, TVector>.Multiply<Rows11>(depth, a, aRow, b, c, cRow, accumulate); break;
-            default: ProductTile<TSimd, TVector>.Multiply<Rows12>(depth, a, aRow, b, c, cRow, accumulate); break;
+            PackPanels(right.From(0, depthStart), columns, Math.Min(DepthPerBlock, depth - depthStart), panels + (padded * depthStart));
+        }
+
+        for (int row = 0; row < rows; row += rowsPerBlock)
+        {
+            int count = Math.Min(rowsPerBlock, rows - row);
+            if (accumulate)
+            {
+                Packing<TSimd, TVector>.Transpose(c + row, cRow, columns, count, sums, padded);
+            }
+
+            for (int depthStart = 0; depthStart < depth; depthStart += DepthPerBlock)
+            {
+                int block = Math.Min(DepthPerBlock, depth - depthStart);
+                bool add = accumulate || depthStart > 0;
+                Factor near = left.From(row, depthStart);
+                for (int column = 0; column < padded; column += Panel)
+                {
+                    int width = Math.Min(Panel, padded - column);
+                    Factor panel = new(panels + (padded * depthStart) + (column * block), 1, width);
+                    PanelProduct<TSimd, TVector>.Multiply(near, count, block, panel, width, sums + column, padded, add, edge: null);
+                }
+            }
+
+            Packing<TSimd, TVector>.Transpose(sums, padded, count, columns, c + row, cRow);
+        }
+    }
+
+    private static Factor CopyRows(Factor left, int rows, int depth, float* target)
+    {
+        if (left.Step == 1)
+        {
+            Packing<TSimd, TVector>.Copy(left.Start, left.Place, rows, depth, target, CopiedRow);
+            return new Factor(target, CopiedRow, 1);
+        }
+
+        Packing<TSimd, TVector>.Copy(left.Start, left.Step, depth, rows, target, rows);
+        return new Factor(target, 1, rows);
+    }
+
+    private static int PanelWidth(int columns) => columns > TSimd.Width ? Panel : TSimd.Width;
+
+    private static void PackPanels(Factor right, int columns, int depth, float* target)
+    {
+        for (int column = 0; column < columns; column += Panel)
+        {
+            int width = PanelWidth(columns - column);
+            int count = Math.Min(width, columns - column);
+            float* source = right.Start + (column * right.Place);
+            if (right.Step == 1)
+            {
+                Packing<TSimd, TVector>.Transpose(source, right.Place, count, depth, target, width);
+            }
+            else
+            {
+                Packing<TSimd, TVector>.Copy(source, right.Step, depth, count, target, width);
+            }
+
+            for (int step = 0; step < depth && count < width; step++)
+            {
+                new Span<float>(target + (step * width) + count, width - count).Clear();
+            }
+
+            target += width * depth;
         }
     }
 }

@@ -226,7 +226,7 @@ internal sealed class WorkerPool : IDisposable
         {
             if (Stopwatch.GetTimestamp() - start < SpinTicks)
             {
-                Thread.SpinWait(10);
+                Thread.SpinWait(1);
                 continue;
             }
 
@@ -255,7 +255,7 @@ internal sealed class WorkerPool : IDisposable
             {
                 if (Stopwatch.GetTimestamp() - start < SpinTicks)
                 {
-                    Thread.SpinWait(10);
+                    Thread.SpinWait(1);
                     continue;
                 }
 

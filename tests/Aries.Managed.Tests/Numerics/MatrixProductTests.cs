@@ -26,6 +26,40 @@ public sealed class MatrixProductTests
         }
     }
 
+    // What the shapes above do not reach, at every width: the few rows whose product is computed transposed, over several blocks of the common length;
+    // narrow panels of even, odd and single heights; factors that lie too far apart to be read in place; results written in their own order; several items.
+    public static TheoryData<int, int, int> PathShapes => new()
+    {
+        { 16, 100, 530 }, { 33, 130, 300 }, { 48, 200, 64 }, { 230, 16, 40 }, { 47, 9, 300 }, { 25, 4, 257 }, { 1, 5, 40 }, { 30, 1100, 40 }, { 1100, 30, 40 },
+        { 100, 40, 1100 }, { 60, 600, 16 }, { 400, 70, 260 },
+    };
+
+    [Theory]
+    [MemberData(nameof(PathShapes))]
+    public void Run_ShapesOfEveryPath_AreTheScalarChainBitByBit(int rows, int columns, int depth) =>
+        Run_EveryWidthAndLayout_IsTheScalarChainBitByBit(rows, columns, depth);
+
+    // A product and its transpose are the same sums: computed either way round, and so on either path, they have the same bits.
+    [Theory]
+    [InlineData(16, 300, 576)]
+    [InlineData(300, 16, 576)]
+    [InlineData(70, 170, 100)]
+    public void Run_FactorsSwapped_IsTheTransposeBitByBit(int rows, int columns, int depth)
+    {
+        Random random = new(6);
+        (Matrix a, Matrix b) = (Random(random, rows, depth), Random(random, columns, depth));
+        (Matrix product, Matrix transpose) = (Matrix.Zeros(rows, columns), Matrix.Zeros(columns, rows));
+
+        MatrixProduct.TimesTransposed(a, b, product, accumulate: false, WorkerPool.Shared);
+        MatrixProduct.TimesTransposed(b, a, transpose, accumulate: false, WorkerPool.Shared);
+
+        for (int row = 0; row < rows; row++)
+        {
+            float[] column = [.. Enumerable.Range(0, columns).Select(index => transpose.Row(index)[row])];
+            AssertSameBits(column, product.Row(row), row);
+        }
+    }
+
     [Fact]
     public void Run_AnyShapeOffsetAndStride_IsTheScalarChainBitByBit() =>
         (from rows in Gen.Int[1, 40]
