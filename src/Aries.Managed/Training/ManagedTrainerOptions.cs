@@ -34,7 +34,7 @@ public sealed record ManagedTrainerOptions
     /// <value>1 or more. The default is 32.</value>
     public int BatchSize { get; set; } = 32;
 
-    /// <summary>Gets or sets the number of tokens that are computed at once. A batch is cut into micro-batches of whole pairs, whose gradients add up; a pair that is longer is computed alone.</summary>
+    /// <summary>Gets or sets the number of tokens that are computed at once, those that sequences share counted once. A batch is cut into micro-batches of whole pairs, whose gradients add up; a pair that is longer is computed alone.</summary>
     /// <value>1 or more; null, the default, takes as many as keep their activations in about 1 GiB.</value>
     public int? MicroBatchTokens { get; set; }
 

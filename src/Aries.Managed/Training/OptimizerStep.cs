@@ -46,7 +46,7 @@ internal sealed class OptimizerStep
     /// <summary>Makes one step. When it throws, the weights and the optimiser are as before.</summary>
     /// <param name="batch">The rows of the step, as indices.</param>
     /// <param name="learningRate">The learning rate.</param>
-    /// <param name="cancellationToken">Looked at before each layer of each micro-batch, forward and backward.</param>
+    /// <param name="cancellationToken">Looked at before each layer of each micro-batch, forward and backward; the update is never cut short.</param>
     /// <returns>The step's metrics under the names of <see cref="PreferenceMetricNames"/>, and <c>learning_rate</c>.</returns>
     /// <exception cref="TrainingDivergedException">A number was not finite.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>

@@ -36,6 +36,30 @@ public sealed class ManagedPolicyModelMemoryTests
         Assert.InRange(threadsAfter - threads, int.MinValue, 16);
     }
 
+    [Fact]
+    public void Load_ManyTimes_GivesItsMemoryBack()
+    {
+        long Cycle()
+        {
+            using (ManagedPolicyModel model = ManagedPolicyModel.Load(Folder, new ManagedPolicyOptions { ThreadCount = 1 }))
+            {
+                model.GenerateAsync([new GenerationRequest("Once upon a time", new SamplingOptions { Temperature = 0, MaxTokens = 30 })]).GetAwaiter().GetResult();
+            }
+
+            return GC.GetTotalMemory(forceFullCollection: true);
+        }
+
+        Cycle();
+        long before = Cycle();
+        for (int i = 0; i < 20; i++)
+        {
+            Cycle();
+        }
+
+        // A model's weights alone are a megabyte.
+        Assert.InRange(Cycle() - before, long.MinValue, 1 << 20);
+    }
+
     private static void LoadAndDispose(GenerationRequest[] requests)
     {
         using ManagedPolicyModel model = ManagedPolicyModel.Load(Folder, new ManagedPolicyOptions { ThreadCount = 2 });
