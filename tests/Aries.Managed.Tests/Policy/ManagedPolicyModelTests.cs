@@ -219,30 +219,6 @@ public sealed class ManagedPolicyModelTests
     }
 
     [Fact]
-    public void Load_ManyTimes_GivesItsMemoryBack()
-    {
-        long Cycle()
-        {
-            using (ManagedPolicyModel model = ManagedPolicyModel.Load(Folder, new ManagedPolicyOptions { ThreadCount = 1 }))
-            {
-                model.GenerateAsync([Greedy("Once upon a time", 30)]).GetAwaiter().GetResult();
-            }
-
-            return GC.GetTotalMemory(forceFullCollection: true);
-        }
-
-        Cycle();
-        long before = Cycle();
-        for (int i = 0; i < 20; i++)
-        {
-            Cycle();
-        }
-
-        // A model's weights alone are a megabyte.
-        Assert.InRange(Cycle() - before, long.MinValue, 1 << 20);
-    }
-
-    [Fact]
     public async Task LoadAsync_MissingFolder_ThrowsWithItsName()
     {
         ModelFormatException exception = await Assert.ThrowsAsync<ModelFormatException>(
