@@ -41,7 +41,7 @@ internal sealed class UsualStep
 
     public void Run()
     {
-        _gradients.Clear();
+        _gradients.Clear(_pool);
         foreach (PaddedBatch batch in _batches)
         {
             Matrix logits = new(_logits, batch.Rows.RowCount, _work.Model.Config.VocabularySize);
