@@ -7,6 +7,9 @@ switch (args)
     case ["peak", ..]:
         PeakTable.Print(Console.Out, args.AsSpan(1));
         break;
+    case ["decode", ..]:
+        DecodeTable.Print(Console.Out, args.AsSpan(1));
+        break;
     case ["head", ..]:
         HeadTable.Print(Console.Out, args.AsSpan(1));
         break;

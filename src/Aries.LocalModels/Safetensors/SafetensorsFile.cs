@@ -52,11 +52,24 @@ internal sealed class SafetensorsFile : IDisposable
     /// <exception cref="ModelFormatException">There is no such tensor, it holds no floats, or the file was cut after it was opened.</exception>
     public void ReadSingles(string name, Span<float> destination)
     {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(destination.Length, Entry(name).ElementCount, nameof(destination));
+        ReadSingles(name, 0, destination);
+    }
+
+    /// <summary>Reads a part of a tensor of F32, F16, BF16 or F64 as float32.</summary>
+    /// <param name="name">The tensor's name.</param>
+    /// <param name="start">The first element.</param>
+    /// <param name="destination">Receives the values from there on.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The tensor has not so many elements.</exception>
+    /// <exception cref="ModelFormatException">There is no such tensor, it holds no floats, or the file was cut after it was opened.</exception>
+    public void ReadSingles(string name, long start, Span<float> destination)
+    {
         SafetensorsEntry entry = Entry(name);
-        ArgumentOutOfRangeException.ThrowIfNotEqual(destination.Length, entry.ElementCount, nameof(destination));
+        ArgumentOutOfRangeException.ThrowIfNegative(start);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(start, entry.ElementCount - destination.Length);
         if (entry.Type == SafetensorsType.Float32 && BitConverter.IsLittleEndian)
         {
-            ReadBytes(entry, 0, MemoryMarshal.AsBytes(destination));
+            ReadBytes(entry, start * sizeof(float), MemoryMarshal.AsBytes(destination));
             return;
         }
 
@@ -69,7 +82,7 @@ internal sealed class SafetensorsFile : IDisposable
             {
                 int count = Math.Min(chunk, destination.Length - done);
                 Span<byte> bytes = buffer.AsSpan(0, count * size);
-                ReadBytes(entry, (long)done * size, bytes);
+                ReadBytes(entry, (start + done) * size, bytes);
                 Convert(bytes, entry.Type, destination.Slice(done, count));
             }
         }

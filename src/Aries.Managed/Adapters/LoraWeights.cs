@@ -15,6 +15,9 @@ internal sealed class LoraWeights
     public IEnumerable<Parameter> Parameters() =>
         Layers.SelectMany(layer => layer.Pairs()).SelectMany(pair => new[] { pair.A, pair.B });
 
+    /// <summary>Makes a copy that is only read, packed.</summary>
+    public LoraWeights Pack() => new() { Options = Options, Layers = [.. Layers.Select(layer => layer.Pack())] };
+
     /// <summary>Allocates an adapter of zeros for a model.</summary>
     public static LoraWeights Allocate(LlamaWeights model, LoraOptions options) => new()
     {
@@ -46,6 +49,18 @@ internal sealed class LoraLayerWeights
         return all.OfType<LoraPair>();
     }
 
+    /// <inheritdoc cref="LoraWeights.Pack"/>
+    public LoraLayerWeights Pack() => new()
+    {
+        Query = Query?.Pack(),
+        Key = Key?.Pack(),
+        Value = Value?.Pack(),
+        Output = Output?.Pack(),
+        Gate = Gate?.Pack(),
+        Up = Up?.Pack(),
+        Down = Down?.Pack(),
+    };
+
     public static LoraLayerWeights Allocate(LlamaLayerWeights layer, LoraOptions options)
     {
         LoraPair? Pair(LoraProjections projection, Parameter weight) =>
@@ -67,6 +82,9 @@ internal sealed class LoraLayerWeights
 /// <summary>A, shape [rank, in], and B, shape [out, rank], under the base weight's name.</summary>
 internal sealed record LoraPair(Parameter A, Parameter B)
 {
+    /// <inheritdoc cref="LoraWeights.Pack"/>
+    public LoraPair Pack() => new(A.Pack(WeightStorage.Float32), B.Pack(WeightStorage.Float32));
+
     public static LoraPair Allocate(Parameter weight, int rank)
     {
         string stem = weight.Name[..^".weight".Length];

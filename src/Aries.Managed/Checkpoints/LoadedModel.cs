@@ -13,25 +13,27 @@ internal sealed class LoadedModel
 
     public required PromptEncoder Encoder { get; init; }
 
-    /// <summary>Reads a checkpoint.</summary>
+    /// <summary>Reads a checkpoint, to generate and to score with it.</summary>
     /// <param name="modelPath">A Hugging Face model folder, or a llama2.c checkpoint file with its tokenizer beside it.</param>
     /// <param name="adapterPath">A PEFT adapter folder, or null for none.</param>
     /// <param name="template">The chat template, or null for the one that the folder names.</param>
     /// <param name="tokenizerPath">The tokenizer's folder, <c>tokenizer.json</c> or llama2.c tokenizer file; null for the one that lies with the model.</param>
+    /// <param name="storage">How the weights are kept.</param>
     /// <exception cref="ModelFormatException">A file is missing or malformed, or two of them do not belong together.</exception>
-    public static LoadedModel Load(string modelPath, string? adapterPath = null, ChatTemplate? template = null, string? tokenizerPath = null)
+    public static LoadedModel Load(
+        string modelPath, string? adapterPath = null, ChatTemplate? template = null, string? tokenizerPath = null, WeightStorage storage = WeightStorage.Float32)
     {
         // The small files first: what is wrong with them shows at once.
         LlamaConfig? folderConfig = File.Exists(modelPath) ? null : LlamaConfigReader.Read(modelPath);
         ITextTokenizer tokenizer = tokenizerPath is null ? TokenizerFolder.Load(modelPath) : LoadTokenizer(tokenizerPath);
         PromptEncoder? encoder = folderConfig is null ? null : CreateEncoder(modelPath, folderConfig, tokenizer, template);
-        (LlamaConfig config, LlamaWeights weights) = LlamaFolder.Load(modelPath);
+        (LlamaConfig config, LlamaWeights weights) = LlamaFolder.Load(modelPath, storage);
         return new LoadedModel
         {
             // config.json of some models names a beginning token that their tokenizer never writes: the tokenizer knows.
             Config = config with { BeginTokenId = tokenizer.BeginTokenId },
             Weights = weights,
-            Adapter = adapterPath is null ? null : PeftAdapter.Load(adapterPath, weights),
+            Adapter = adapterPath is null ? null : PeftAdapter.Load(adapterPath, weights).Pack(),
             Tokenizer = tokenizer,
             Encoder = encoder ?? CreateEncoder(modelPath, config, tokenizer, template),
         };

@@ -205,7 +205,7 @@ internal sealed class DecodingEngine
 
             cancellationToken.ThrowIfCancellationRequested();
             Matrix logits = new(Buffers.Ensure(ref _logits, count * vocabulary), count, vocabulary);
-            MatrixProduct.TimesTransposed(hidden.RowRange(hiddenStart, count), Matrix.Of(_transformer.Weights.Head), logits, accumulate: false, _transformer.Pool);
+            MatrixProduct.Project(hidden.RowRange(hiddenStart, count), _transformer.Weights.Head, logits, accumulate: false, _transformer.Pool);
             Draw(logits, rows, first, end);
             (first, hiddenStart) = (end, hiddenStart + count);
         }

@@ -11,26 +11,21 @@ internal static class LlamaFolder
 
     /// <summary>Reads a Hugging Face folder, or a llama2.c checkpoint file.</summary>
     /// <param name="modelPath">The folder, or the file.</param>
+    /// <param name="storage">How the matrices are packed, to be read only; null for plain float32, which can be trained and saved.</param>
     /// <returns>The configuration, and weights that belong to the caller alone.</returns>
     /// <exception cref="ModelFormatException">A file is missing or malformed, the two disagree, or the model is of another kind.</exception>
-    public static (LlamaConfig Config, LlamaWeights Weights) Load(string modelPath)
+    public static (LlamaConfig Config, LlamaWeights Weights) Load(string modelPath, WeightStorage? storage = null)
     {
         if (File.Exists(modelPath))
         {
-            return Llama2cCheckpoint.Load(modelPath);
+            (LlamaConfig fileConfig, LlamaWeights fileWeights) = Llama2cCheckpoint.Load(modelPath);
+            return (fileConfig, storage is { } packing ? fileWeights.Pack(fileConfig, packing) : fileWeights);
         }
 
         LlamaConfig config = LlamaConfigReader.Read(modelPath);
         using SafetensorsFolder source = SafetensorsFolder.Open(modelPath);
         CheckTensors(config, source);
-        LlamaWeights weights = LlamaWeights.Allocate(config);
-        foreach (Parameter parameter in weights.Parameters())
-        {
-            _ = source.TryGet(parameter.Name, out SafetensorsFile file, out _);
-            file.ReadSingles(parameter.Name, parameter.Values);
-        }
-
-        return (config, weights);
+        return (config, LlamaWeights.Create(config, (name, rows, columns) => ReadTensor(source, name, rows, columns, storage)));
     }
 
     /// <summary>Writes a folder aside and renames it when it is whole and flushed to disk; an earlier folder of that name is replaced.</summary>
@@ -74,6 +69,20 @@ internal static class LlamaFolder
                 AtomicOutput.WriteFile(generation, stream => LlamaConfigWriter.WriteGeneration(stream, config));
             }
         });
+    }
+
+    private static Parameter ReadTensor(SafetensorsFolder source, string name, int rows, int columns, WeightStorage? storage)
+    {
+        _ = source.TryGet(name, out SafetensorsFile file, out _);
+        if (rows > 1 && storage is { } packing)
+        {
+            return new Parameter(name, PackedMatrix.Pack(
+                rows, columns, packing, VectorWidth.Default, (first, values) => file.ReadSingles(name, (long)first * columns, values)));
+        }
+
+        Parameter parameter = new(name, rows, columns);
+        file.ReadSingles(name, parameter.Values);
+        return parameter;
     }
 
     private static void Copy(string source, string target)

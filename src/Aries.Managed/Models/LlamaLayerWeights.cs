@@ -27,12 +27,13 @@ internal sealed class LlamaLayerWeights
 
     public required Parameter Down { get; init; }
 
-    public static LlamaLayerWeights Allocate(LlamaConfig config, int index)
+    /// <inheritdoc cref="LlamaWeights.Create"/>
+    public static LlamaLayerWeights Create(LlamaConfig config, int index, Func<string, int, int, Parameter> create)
     {
         int hidden = config.HiddenSize;
         int queries = config.HeadCount * config.HeadSize;
         int keys = config.KeyValueHeadCount * config.HeadSize;
-        Parameter Tensor(string name, int rows, int columns) => new($"model.layers.{index}.{name}", rows, columns);
+        Parameter Tensor(string name, int rows, int columns) => create($"model.layers.{index}.{name}", rows, columns);
         Parameter? Bias(string name, int columns) => config.HasQueryKeyValueBias ? Tensor($"self_attn.{name}.bias", 1, columns) : null;
 
         return new LlamaLayerWeights

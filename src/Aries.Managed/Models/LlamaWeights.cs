@@ -1,6 +1,6 @@
 namespace Aries.Managed;
 
-/// <summary>All weights of a Llama-family model, in float32.</summary>
+/// <summary>All weights of a Llama-family model: float32 to train, or with packed matrices that are only read.</summary>
 internal sealed class LlamaWeights
 {
     /// <summary>Gets <c>model.embed_tokens.weight</c>. Shape [V, H].</summary>
@@ -16,17 +16,31 @@ internal sealed class LlamaWeights
     public required Parameter Head { get; init; }
 
     /// <summary>Allocates weights of zeros in the shape that a configuration asks for.</summary>
-    public static LlamaWeights Allocate(LlamaConfig config)
+    public static LlamaWeights Allocate(LlamaConfig config) => Create(config, static (name, rows, columns) => new Parameter(name, rows, columns));
+
+    /// <summary>Makes the tensors that a configuration asks for, one after another.</summary>
+    /// <param name="config">The shape of the model.</param>
+    /// <param name="create">Makes a tensor of a name, rows and columns.</param>
+    public static LlamaWeights Create(LlamaConfig config, Func<string, int, int, Parameter> create)
     {
         int hidden = config.HiddenSize;
-        Parameter embedding = new("model.embed_tokens.weight", config.VocabularySize, hidden);
+        Parameter embedding = create("model.embed_tokens.weight", config.VocabularySize, hidden);
         return new LlamaWeights
         {
             Embedding = embedding,
-            Layers = [.. Enumerable.Range(0, config.LayerCount).Select(index => LlamaLayerWeights.Allocate(config, index))],
-            FinalNorm = new Parameter("model.norm.weight", 1, hidden),
-            Head = config.TieEmbeddings ? embedding : new Parameter("lm_head.weight", config.VocabularySize, hidden),
+            Layers = [.. Enumerable.Range(0, config.LayerCount).Select(index => LlamaLayerWeights.Create(config, index, create))],
+            FinalNorm = create("model.norm.weight", 1, hidden),
+            Head = config.TieEmbeddings ? embedding : create("lm_head.weight", config.VocabularySize, hidden),
         };
+    }
+
+    /// <summary>Makes a copy whose matrices are packed; it shares the vectors.</summary>
+    /// <param name="config">The shape of the model.</param>
+    /// <param name="storage">How a weight is stored.</param>
+    public LlamaWeights Pack(LlamaConfig config, WeightStorage storage)
+    {
+        Dictionary<string, Parameter> parameters = Parameters().ToDictionary(parameter => parameter.Name, StringComparer.Ordinal);
+        return Create(config, (name, _, _) => parameters[name].Pack(storage));
     }
 
     /// <summary>Lists every tensor once, in a fixed order: the order of optimiser state and of saved files.</summary>

@@ -1,9 +1,11 @@
 namespace Aries.Managed;
 
-/// <summary>One tensor of weights, under its Hugging Face name.</summary>
-/// <threadsafety>The values are shared and mutable: only a trainer writes them, and only to a model that it owns.</threadsafety>
+/// <summary>One tensor of weights, under its Hugging Face name: plain values that can be trained, or a packed matrix that is only read.</summary>
+/// <threadsafety>Values are shared and mutable: only a trainer writes them, and only to a model that it owns.</threadsafety>
 internal sealed class Parameter
 {
+    private readonly float[]? _values;
+
     public Parameter(string name, int rows, int columns)
         : this(name, rows, columns, new float[checked(rows * columns)])
     {
@@ -12,7 +14,12 @@ internal sealed class Parameter
     public Parameter(string name, int rows, int columns, float[] values)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual(values.Length, checked(rows * columns), nameof(values));
-        (Name, Rows, Columns, Values) = (name, rows, columns, values);
+        (Name, Rows, Columns, _values) = (name, rows, columns, values);
+    }
+
+    public Parameter(string name, PackedMatrix packed)
+    {
+        (Name, Rows, Columns, Packed) = (name, packed.Rows, packed.Columns, packed);
     }
 
     public string Name { get; }
@@ -23,5 +30,26 @@ internal sealed class Parameter
     public int Columns { get; }
 
     /// <summary>Gets the values. Shape [Rows, Columns], row-major, as Hugging Face stores them.</summary>
-    public float[] Values { get; }
+    /// <exception cref="InvalidOperationException">The tensor is packed.</exception>
+    public float[] Values => _values ?? throw new InvalidOperationException($"'{Name}' is packed for inference. Load the model without packing to train it or to save it.");
+
+    /// <summary>Gets the packed matrix that takes the place of <see cref="Values"/>, or null.</summary>
+    public PackedMatrix? Packed { get; }
+
+    /// <summary>Copies a row: a token's embedding.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such row, or <paramref name="target"/> has another length.</exception>
+    public void CopyRow(int row, Span<float> target)
+    {
+        if (Packed is not null)
+        {
+            Packed.CopyRow(row, target);
+            return;
+        }
+
+        Matrix.Of(this).Row(row).CopyTo(target);
+    }
+
+    /// <summary>Packs a matrix; a vector stays as it is.</summary>
+    public Parameter Pack(WeightStorage storage) =>
+        Packed is not null || Rows == 1 ? this : new Parameter(Name, PackedMatrix.Pack(Matrix.Of(this), storage, VectorWidth.Default));
 }

@@ -10,6 +10,17 @@ internal unsafe interface ISimd<TVector>
 
     static abstract TVector Load(float* source);
 
+    static abstract TVector Multiply(TVector x, TVector y);
+
+    /// <summary>Loads the lower half of each 32-bit lane as a bfloat16.</summary>
+    static abstract TVector LoadLowerHalves(byte* source);
+
+    /// <summary>Loads the upper half of each 32-bit lane as a bfloat16.</summary>
+    static abstract TVector LoadUpperHalves(byte* source);
+
+    /// <summary>Loads a signed byte a lane.</summary>
+    static abstract TVector LoadSignedBytes(byte* source);
+
     static abstract void Store(TVector values, float* target);
 
     /// <summary>Fills every lane with one value.</summary>

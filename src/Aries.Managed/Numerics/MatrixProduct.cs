@@ -23,6 +23,25 @@ internal static class MatrixProduct
         Run(new Product(a, false, b, true, c, accumulate), pool, VectorWidth.Default);
     }
 
+    /// <summary>Computes y = x·Wᵀ, or y += x·Wᵀ, for weights that may be packed, or for some of their outputs.</summary>
+    /// <param name="x">Shape [M, K].</param>
+    /// <param name="weight">W. Shape [N, K].</param>
+    /// <param name="y">Receives the product; overlaps no factor. Shape [M, outputs].</param>
+    /// <param name="accumulate">Whether the product is added to what <paramref name="y"/> holds.</param>
+    /// <param name="pool">Shares the work.</param>
+    /// <param name="firstOutput">The first output: a multiple of 32, the widest panel.</param>
+    /// <exception cref="ArgumentException">The shapes do not fit.</exception>
+    public static void Project(Matrix x, Parameter weight, Matrix y, bool accumulate, WorkerPool pool, int firstOutput = 0)
+    {
+        if (weight.Packed is null)
+        {
+            TimesTransposed(x, Matrix.Of(weight).RowRange(firstOutput, y.Columns), y, accumulate, pool);
+            return;
+        }
+
+        PackedProduct.Run(new PackedProducts(x, accumulate, new PackedFactor(weight.Packed, y, firstOutput)), pool);
+    }
+
     /// <summary>Computes c = a·b, or c += a·b: the gradient of a projection's inputs.</summary>
     /// <param name="a">Shape [M, K].</param>
     /// <param name="b">Shape [K, N].</param>

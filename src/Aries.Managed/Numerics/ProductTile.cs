@@ -45,12 +45,36 @@ internal static unsafe class ProductTile<TSimd, TVector>
     /// <param name="c">c[0, 0].</param>
     /// <param name="cRow">The distance between c's rows, in values.</param>
     /// <param name="accumulate">Whether the sums are added to what c holds.</param>
-    // Compiled at once and in full: a tile that ran unoptimised until it had tiered up would cost more than all else in a short training.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Multiply<TRows, TTile>(
         nint depth, float* a, nint aRow, nint aStep, int lowerStart, float* b, nint bStep, float* c, nint cRow, bool accumulate)
         where TRows : struct, IRowCount
+        where TTile : struct, ITileKind =>
+        Multiply<TRows, TTile, ReadsNothingAhead>(depth, a, aRow, aStep, lowerStart, b, bStep, c, cRow, accumulate, null, 0);
+
+    /// <summary>As the other, and asks for cache lines of what is read next, so that they come while this is computed.</summary>
+    /// <typeparam name="TRows">The tile's height; of a narrow tile half of it, rounded up.</typeparam>
+    /// <typeparam name="TTile">Two vectors wide, or one vector wide and twice as high.</typeparam>
+    /// <typeparam name="TAhead">How many lines a step.</typeparam>
+    /// <param name="depth">The number of steps over k.</param>
+    /// <param name="a">a[0, 0].</param>
+    /// <param name="aRow">The distance from a[i, k] to a[i + 1, k], in values.</param>
+    /// <param name="aStep">The distance from a[i, k] to a[i, k + 1], in values.</param>
+    /// <param name="lowerStart">The first row of a narrow tile's lower half: its height − <c>TRows.Count</c>. With an odd height the halves share that row.</param>
+    /// <param name="b">b[0, 0]; a row is dense.</param>
+    /// <param name="bStep">The distance between b's rows, in values.</param>
+    /// <param name="c">c[0, 0].</param>
+    /// <param name="cRow">The distance between c's rows, in values.</param>
+    /// <param name="accumulate">Whether the sums are added to what c holds.</param>
+    /// <param name="ahead">The first line.</param>
+    /// <param name="aheadStep">The distance between two steps' lines, in bytes.</param>
+    // Compiled at once and in full: a tile that ran unoptimised until it had tiered up would cost more than all else in a short training.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Multiply<TRows, TTile, TAhead>(
+        nint depth, float* a, nint aRow, nint aStep, int lowerStart, float* b, nint bStep, float* c, nint cRow, bool accumulate, byte* ahead, nint aheadStep)
+        where TRows : struct, IRowCount
         where TTile : struct, ITileKind
+        where TAhead : struct, IReadAhead
     {
         TVector left0 = default, right0 = default;
         TVector left1 = default, right1 = default;
@@ -79,6 +103,17 @@ internal static unsafe class ProductTile<TSimd, TVector>
             TVector left = TSimd.Load(b);
             TVector right = TTile.IsNarrow ? left : TSimd.Load(b + TSimd.Width);
             b += bStep;
+            if (TAhead.LineCount > 0)
+            {
+                CacheLine.Request(ahead);
+                if (TAhead.LineCount > 1)
+                {
+                    CacheLine.Request(ahead + CacheLine.Bytes);
+                }
+
+                ahead += aheadStep;
+            }
+
             {
                 TVector factor = TSimd.Broadcast(a0);
                 left0 = TSimd.MultiplyAdd(factor, left, left0);

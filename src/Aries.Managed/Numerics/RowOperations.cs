@@ -64,14 +64,14 @@ internal static class RowOperations
     /// <param name="pool">Shares the rows.</param>
     /// <exception cref="ArgumentException">The shapes do not fit.</exception>
     /// <exception cref="ArgumentOutOfRangeException">There is no such row in the table.</exception>
-    public static void Gather(Matrix table, int[] indices, Matrix y, WorkerPool pool)
+    public static void Gather(Parameter table, int[] indices, Matrix y, WorkerPool pool)
     {
-        Check(table.Columns == y.Columns && indices.Length >= y.Rows, table, y.Rows, y.Columns);
+        Check(table.Columns == y.Columns && indices.Length >= y.Rows, y, table.Rows, table.Columns);
         pool.RunBlocks(y.Rows, BlockRows.RowsPerBlock(y), (table, indices, y), static (state, start, end) =>
         {
             for (int row = start; row < end; row++)
             {
-                state.table.Row(state.indices[row]).CopyTo(state.y.Row(row));
+                state.table.CopyRow(state.indices[row], state.y.Row(row));
             }
         });
     }

@@ -58,7 +58,7 @@ public sealed class ManagedPolicyModel : IPolicyModel, ILogProbabilityModel
         options.Validate();
         options = options with { };
         string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)));
-        return new ManagedPolicyModel(LoadedModel.Load(path, options.AdapterPath, options.ChatTemplate, options.TokenizerPath), name, options);
+        return new ManagedPolicyModel(LoadedModel.Load(path, options.AdapterPath, options.ChatTemplate, options.TokenizerPath, options.WeightStorage), name, options);
     }
 
     /// <summary>Loads a Hugging Face folder or a llama2.c file on another thread.</summary>

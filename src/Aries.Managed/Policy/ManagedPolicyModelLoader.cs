@@ -53,8 +53,21 @@ public sealed class ManagedPolicyModelLoader : IPolicyModelLoader
             cancellationToken);
     }
 
-    /// <summary>Returns the name, and the context length where it is set: of the options that change a response, the one that <see cref="GetFingerprintAsync"/> does not cover.</summary>
-    public override string ToString() => _options.ContextLength is { } length
-        ? string.Create(CultureInfo.InvariantCulture, $"{typeof(ManagedPolicyModelLoader).FullName} {{ ContextLength = {length} }}")
-        : typeof(ManagedPolicyModelLoader).FullName!;
+    /// <summary>Returns the name, and of the options that change a response those that are set and that <see cref="GetFingerprintAsync"/> does not cover: context length and weight storage.</summary>
+    public override string ToString()
+    {
+        List<string> set = [];
+        if (_options.ContextLength is { } length)
+        {
+            set.Add(string.Create(CultureInfo.InvariantCulture, $"ContextLength = {length}"));
+        }
+
+        if (_options.WeightStorage != WeightStorage.Float32)
+        {
+            set.Add($"WeightStorage = {_options.WeightStorage}");
+        }
+
+        string name = typeof(ManagedPolicyModelLoader).FullName!;
+        return set.Count == 0 ? name : $"{name} {{ {string.Join(", ", set)} }}";
+    }
 }

@@ -20,6 +20,10 @@ public sealed record ManagedPolicyOptions
     /// <value>2 or more; more than the model's own length changes nothing. The default is null: the model's own.</value>
     public int? ContextLength { get; set; }
 
+    /// <summary>Gets or sets how the weights are kept in memory. Fewer bytes a weight are more tokens a second, and change the responses.</summary>
+    /// <value>The default is <see cref="WeightStorage.Float32"/>: what the checkpoint holds, exactly.</value>
+    public WeightStorage WeightStorage { get; set; }
+
     /// <summary>Gets or sets the number of threads.</summary>
     /// <value>1 or more. The default is null: one a processor, shared with every other model of the process. Results do not depend on it.</value>
     public int? ThreadCount { get; set; }
@@ -54,6 +58,11 @@ public sealed record ManagedPolicyOptions
         if (ContextLength is < 2)
         {
             throw new ArgumentOutOfRangeException(nameof(ContextLength), ContextLength, "ContextLength must be 2 or more: a token to read and one to write; null takes the model's own.");
+        }
+
+        if (!Enum.IsDefined(WeightStorage))
+        {
+            throw new ArgumentOutOfRangeException(nameof(WeightStorage), WeightStorage, "WeightStorage must be Float32, BFloat16 or Int8.");
         }
 
         if (ThreadCount is < 1)

@@ -127,7 +127,7 @@ internal static class SafetensorsWriter
             case WeightType.BFloat16:
                 for (int index = 0; index < values.Length; index++)
                 {
-                    BinaryPrimitives.WriteUInt16LittleEndian(buffer.AsSpan(index * 2), ToBFloat16(values[index]));
+                    BinaryPrimitives.WriteUInt16LittleEndian(buffer.AsSpan(index * 2), BFloat16Bits.Round(values[index]));
                 }
 
                 return buffer.AsSpan(0, values.Length * 2);
@@ -148,17 +148,5 @@ internal static class SafetensorsWriter
 
                 return buffer.AsSpan(0, values.Length * 2);
         }
-    }
-
-    private static ushort ToBFloat16(float value)
-    {
-        uint bits = BitConverter.SingleToUInt32Bits(value);
-        if (float.IsNaN(value))
-        {
-            // Rounding could carry a NaN's payload into infinity: keep it quiet instead.
-            return (ushort)((bits >> 16) | 0x0040);
-        }
-
-        return (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
     }
 }

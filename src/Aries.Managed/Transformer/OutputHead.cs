@@ -92,7 +92,7 @@ internal sealed partial class OutputHead
             Cancellation.ThrowIfCancellationRequested();
             Tile tile = TileAt(index);
             Matrix logits = Logits(tile);
-            MatrixProduct.TimesTransposed(RowsOf(_hidden, tile), WeightOf(tile), logits, accumulate: false, _pool);
+            MatrixProduct.Project(RowsOf(_hidden, tile), _weight, logits, accumulate: false, _pool, tile.Start);
             _pool.RunBlocks(tile.RowCount, BlockRows.RowsPerBlock(logits), (this, tile, logits), static (state, start, end) => state.Item1.Fold(state.tile, state.logits, start, end));
             if (forBackward)
             {

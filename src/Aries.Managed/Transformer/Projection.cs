@@ -19,11 +19,46 @@ internal readonly struct Projection(Parameter weight, LoraPair? adapter, float a
     /// <param name="pool">The threads.</param>
     public void Forward(Matrix input, Matrix output, bool accumulate, WorkerPool pool)
     {
-        MatrixProduct.TimesTransposed(input, Weight, output, accumulate, pool);
-        if (Adapter is not null)
+        MatrixProduct.Project(input, Weight, output, accumulate, pool);
+        AddAdapter(input, output, pool);
+    }
+
+    /// <summary>Computes several projections of one input, packed ones in one piece of work: a thread waits once for another, not once a projection.</summary>
+    /// <param name="input">x. Shape [rows, in].</param>
+    /// <param name="first">A projection, and its y of shape [rows, out].</param>
+    /// <param name="second">Another.</param>
+    /// <param name="third">Another, or the default for none.</param>
+    /// <param name="pool">The threads.</param>
+    public static void ForwardAll(
+        Matrix input,
+        (Projection Projection, Matrix Output) first,
+        (Projection Projection, Matrix Output) second,
+        (Projection Projection, Matrix Output) third,
+        WorkerPool pool)
+    {
+        bool isPacked = first.Projection.Weight.Packed is not null;
+        if (isPacked)
         {
-            MatrixProduct.TimesTransposed(ComputeLow(input, pool), Adapter.B, output, accumulate: true, pool);
+            PackedProduct.Run(new PackedProducts(input, Accumulate: false, Factor(first), Factor(second), Factor(third)), pool);
         }
+
+        ReadOnlySpan<(Projection Projection, Matrix Output)> all = [first, second, third];
+        foreach ((Projection projection, Matrix output) in all)
+        {
+            if (projection.Weight is null)
+            {
+                continue;
+            }
+
+            if (!isPacked)
+            {
+                MatrixProduct.Project(input, projection.Weight, output, accumulate: false, pool);
+            }
+
+            projection.AddAdapter(input, output, pool);
+        }
+
+        static PackedFactor Factor((Projection Projection, Matrix Output) target) => new(target.Projection.Weight?.Packed, target.Output);
     }
 
     /// <summary>From ∂L/∂y: ∂L/∂x, and ∂L/∂W or ∂L/∂A and ∂L/∂B.</summary>
@@ -81,10 +116,18 @@ internal readonly struct Projection(Parameter weight, LoraPair? adapter, float a
     {
         int length = input.Rows * Adapter!.A.Rows;
         Buffers.Ensure(ref Low.Values, length);
-        MatrixProduct.TimesTransposed(input, Adapter.A, KeptLow(input.Rows), accumulate: false, pool);
+        MatrixProduct.Project(input, Adapter.A, KeptLow(input.Rows), accumulate: false, pool);
         RowKernels.Scale(Low.Values.AsSpan(0, length), AdapterScale);
         return KeptLow(input.Rows);
     }
 
     private Matrix KeptLow(int rows) => new(Low.Values, rows, Adapter!.A.Rows);
+
+    private void AddAdapter(Matrix input, Matrix output, WorkerPool pool)
+    {
+        if (Adapter is not null)
+        {
+            MatrixProduct.Project(ComputeLow(input, pool), Adapter.B, output, accumulate: true, pool);
+        }
+    }
 }

@@ -88,9 +88,12 @@ internal sealed partial class Transformer
 
         RmsNorm.Forward(
             Rows(activations.Input, rows, hidden), layer.AttentionNorm.Values, Config.RmsNormEpsilon, normed, activations.InputScale, _pool);
-        Project(layer.Query, adapter?.Query, activations.QueryLow).Forward(normed, query, accumulate: false, _pool);
-        Project(layer.Key, adapter?.Key, activations.KeyLow).Forward(normed, keys, accumulate: false, _pool);
-        Project(layer.Value, adapter?.Value, activations.ValueLow).Forward(normed, values, accumulate: false, _pool);
+        Projection.ForwardAll(
+            normed,
+            (Project(layer.Query, adapter?.Query, activations.QueryLow), query),
+            (Project(layer.Key, adapter?.Key, activations.KeyLow), keys),
+            (Project(layer.Value, adapter?.Value, activations.ValueLow), values),
+            _pool);
         AddBias(layer.QueryBias, query);
         AddBias(layer.KeyBias, keys);
         AddBias(layer.ValueBias, values);
@@ -108,8 +111,12 @@ internal sealed partial class Transformer
         Project(layer.Output, adapter?.Output, activations.OutputLow).Forward(Rows(activations.Attention, rows, queryWidth), middle, accumulate: true, _pool);
 
         RmsNorm.Forward(middle, layer.FeedForwardNorm.Values, Config.RmsNormEpsilon, normed, activations.MiddleScale, _pool);
-        Project(layer.Gate, adapter?.Gate, activations.GateLow).Forward(normed, Rows(activations.Gate, rows, inner), accumulate: false, _pool);
-        Project(layer.Up, adapter?.Up, activations.UpLow).Forward(normed, Rows(activations.Up, rows, inner), accumulate: false, _pool);
+        Projection.ForwardAll(
+            normed,
+            (Project(layer.Gate, adapter?.Gate, activations.GateLow), Rows(activations.Gate, rows, inner)),
+            (Project(layer.Up, adapter?.Up, activations.UpLow), Rows(activations.Up, rows, inner)),
+            default,
+            _pool);
     }
 
     // output = Middle + Down(SiLU(Gate) × Up).

@@ -22,6 +22,14 @@ internal static class Models
         return policy.GetService<PolicyModelMetadata>()!.ModelId!;
     }
 
+    public static string LoadStored(string modelFolder)
+    {
+        #region weight-storage
+        using ManagedPolicyModel policy = ManagedPolicyModel.Load(modelFolder, new ManagedPolicyOptions { WeightStorage = WeightStorage.Int8 });
+        #endregion
+        return policy.GetService<PolicyModelMetadata>()!.ModelId!;
+    }
+
     public static async Task<string> LoadCheckpointAsync(string modelFolder, string adapterFolder)
     {
         #region load-checkpoint

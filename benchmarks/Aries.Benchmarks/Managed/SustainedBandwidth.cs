@@ -1,0 +1,68 @@
+using System.Diagnostics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using Aries.Managed;
+
+namespace Aries.Benchmarks.Managed;
+
+/// <summary>How many bytes a second this machine reads from memory when nothing else is done with them.</summary>
+/// <remarks>Plain reading, or with requests ahead at one of several distances: the fastest of them at the moment, which differs between machines.</remarks>
+internal sealed unsafe class SustainedBandwidth : IDisposable
+{
+    // Far beyond any cache.
+    private const nint Bytes = 512 << 20;
+
+    private static readonly nint[] Distances = [0, 1024, 4096, 8192];
+
+    private readonly byte* _memory = (byte*)NativeMemory.AlignedAlloc((nuint)Bytes, 4096);
+
+    public SustainedBandwidth() => Unsafe.InitBlockUnaligned(_memory, 1, (uint)Bytes);
+
+    /// <summary>Measures with every thread of a pool, each reading a part of its own: the mean over about as long as decoding is measured, in GB/s.</summary>
+    public double Measure(WorkerPool pool)
+    {
+        nint ahead = Distances.MinBy(distance => Seconds(pool, distance));
+        double seconds = 0;
+        int passes = 0;
+        for (; seconds < 0.3; passes++)
+        {
+            seconds += Seconds(pool, ahead);
+        }
+
+        return Bytes * (double)passes / seconds / 1e9;
+    }
+
+    public void Dispose() => NativeMemory.AlignedFree(_memory);
+
+    private double Seconds(WorkerPool pool, nint ahead)
+    {
+        long start = Stopwatch.GetTimestamp();
+        pool.Run(pool.ThreadCount, (Memory: (nint)_memory, ahead, pool.ThreadCount, Results: new int[pool.ThreadCount * 32]), static (state, thread) =>
+        {
+            nint part = Bytes / state.ThreadCount / 4096 * 4096;
+            state.Results[thread * 32] = Read((byte*)state.Memory + (thread * part), part, state.ahead);
+        });
+        return Stopwatch.GetElapsedTime(start).TotalSeconds;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static int Read(byte* memory, nint length, nint ahead)
+    {
+        Vector256<int> a = default, b = default, c = default, d = default;
+        for (byte* end = memory + length; memory < end; memory += 256)
+        {
+            for (int line = 0; line < 256 && ahead > 0; line += CacheLine.Bytes)
+            {
+                CacheLine.Request(memory + ahead + line);
+            }
+
+            a ^= Vector256.Load((int*)memory) ^ Vector256.Load((int*)(memory + 32));
+            b ^= Vector256.Load((int*)(memory + 64)) ^ Vector256.Load((int*)(memory + 96));
+            c ^= Vector256.Load((int*)(memory + 128)) ^ Vector256.Load((int*)(memory + 160));
+            d ^= Vector256.Load((int*)(memory + 192)) ^ Vector256.Load((int*)(memory + 224));
+        }
+
+        return Vector256.Sum(a ^ b ^ c ^ d);
+    }
+}

@@ -1,0 +1,290 @@
+using System.Runtime.Intrinsics;
+using static Aries.Managed.RowCounts;
+
+namespace Aries.Managed;
+
+/// <summary>Products of rows and packed weights: c = a·Wᵀ, the same bits as <see cref="MatrixProduct"/> gives for the weights that are stored.</summary>
+/// <threadsafety>Every member may be called concurrently on results that do not overlap.</threadsafety>
+internal static class PackedProduct
+{
+    /// <summary>Computes c = a·Wᵀ for every factor, or adds it.</summary>
+    /// <exception cref="ArgumentException">The shapes do not fit, or the factors are stored differently.</exception>
+    public static void Run(in PackedProducts products, WorkerPool pool)
+    {
+        products.Check();
+        switch (products.First.Weights!.VectorBits)
+        {
+            case 512: Run<Simd512, Vector512<float>>(products, pool); break;
+            case 256: Run<Simd256, Vector256<float>>(products, pool); break;
+            default: Run<Simd128, Vector128<float>>(products, pool); break;
+        }
+    }
+
+    private static void Run<TSimd, TVector>(in PackedProducts products, WorkerPool pool)
+        where TSimd : struct, ISimd<TVector>
+        where TVector : struct
+    {
+        switch (products.First.Weights!.Storage)
+        {
+            case WeightStorage.Float32: PackedProduct<TSimd, TVector, Float32Panel<TSimd, TVector>>.Run(products, pool); break;
+            case WeightStorage.BFloat16: PackedProduct<TSimd, TVector, BFloat16Panel<TSimd, TVector>>.Run(products, pool); break;
+            default: PackedProduct<TSimd, TVector, Int8Panel<TSimd, TVector>>.Run(products, pool); break;
+        }
+    }
+}
+
+/// <summary>Products for one vector width and one storage.</summary>
+/// <remarks>
+/// A few rows stream through the weights, which then are the limit. More rows take a block of a panel at a time, in place where it is float32 and else
+/// widened into the nearest cache, and use the tile of <see cref="BlockedProduct{TSimd, TVector}"/>.
+/// </remarks>
+/// <threadsafety>Every member may be called concurrently on results that do not overlap.</threadsafety>
+internal static unsafe class PackedProduct<TSimd, TVector, TFormat>
+    where TSimd : struct, ISimd<TVector>
+    where TVector : struct
+    where TFormat : struct, IPanelFormat<TVector>
+{
+    private const int DepthPerBlock = BlockedProduct<TSimd, TVector>.DepthPerBlock;
+
+    // A block of rows, DepthPerBlock long, stays in the second cache while panels pass over it.
+    private const int RowsPerBlock = 192;
+
+    private const int PanelsPerBlock = 4;
+
+    // Fused multiply-adds of a few microseconds: less is not worth waking a thread.
+    private const long WorkPerItem = 128 * 1024;
+
+    // Rows of so many values stay in the second cache over all their length; then a panel is read from end to end.
+    private const long NearRows = 96 * 1024;
+
+    // How many steps ahead memory is asked for, as long as it takes to answer: some 4 KiB of a panel.
+    private static int ReadAhead => TFormat.StepBytes < CacheLine.Bytes ? 128 : 64;
+
+    private static int TileRows => TSimd.Width == 16 || System.Runtime.Intrinsics.Arm.AdvSimd.IsSupported ? 12 : 6;
+
+    private static int PanelWidth => ProductTile<TSimd, TVector>.Columns;
+
+    public static void Run(in PackedProducts products, WorkerPool pool)
+    {
+        (int rows, int panels) = (products.A.Rows, products.PanelCount);
+        if (rows == 0)
+        {
+            return;
+        }
+
+        long work = (long)rows * panels * PanelWidth * products.A.Columns;
+        long wanted = pool.ThreadCount == 1 ? 1 : Math.Clamp(work / WorkPerItem, 1, pool.ThreadCount * 4L);
+        int rowBlocks = (rows + RowsPerBlock - 1) / RowsPerBlock;
+        int rowsPerBlock = (rows + rowBlocks - 1) / rowBlocks;
+        int panelGroups = (int)Math.Clamp((wanted + rowBlocks - 1) / rowBlocks, 1, panels);
+        if (wanted == 1)
+        {
+            for (int item = 0; item < rowBlocks; item++)
+            {
+                Item(products, item, rowsPerBlock, panelGroups: 1);
+            }
+
+            return;
+        }
+
+        pool.Run(rowBlocks * panelGroups, (products, rowsPerBlock, panelGroups), static (state, item) =>
+            Item(state.products, item, state.rowsPerBlock, state.panelGroups));
+    }
+
+    private static void Item(in PackedProducts products, int item, int rowsPerBlock, int panelGroups)
+    {
+        int rowStart = item / panelGroups * rowsPerBlock;
+        int rows = Math.Min(rowsPerBlock, products.A.Rows - rowStart);
+        long panels = products.PanelCount;
+        int group = item % panelGroups;
+        (int start, int end) = ((int)(panels * group / panelGroups), (int)(panels * (group + 1) / panelGroups));
+        while (start < end)
+        {
+            PackedFactor factor = products.FactorOf(start, out int panel);
+            int count = Math.Min(end - start, factor.PanelCount - panel);
+            Panels(products.A, products.Accumulate, factor, rowStart, rows, panel, count);
+            start += count;
+        }
+    }
+
+    private static void Panels(Matrix x, bool accumulate, in PackedFactor factor, int rowStart, int rows, int firstPanel, int panelCount)
+    {
+        PackedMatrix weights = factor.Weights!;
+        Matrix y = factor.Result;
+        fixed (float* xArray = x.Array, yArray = y.Array)
+        {
+            Panel panels = new(weights, factor.FirstOutput / PanelWidth, y.Columns, yArray + y.Offset + ((nint)rowStart * y.Stride), y.Stride, accumulate);
+            float* a = xArray + x.Offset + ((nint)rowStart * x.Stride);
+            int end = firstPanel + panelCount;
+            if (rows <= StreamedTile<TSimd, TVector, TFormat>.MaxRows)
+            {
+                for (int panel = firstPanel; panel < end;)
+                {
+                    bool isPair = panel + 2 <= end && (panel + 2) * PanelWidth <= y.Columns;
+                    Stream(panels, panel, isPair, a, x.Stride, rows);
+                    panel += isPair ? 2 : 1;
+                }
+
+                return;
+            }
+
+            bool isNear = (long)rows * x.Columns <= NearRows;
+            int step = isNear ? 1 : PanelsPerBlock;
+            for (int panel = firstPanel; panel < end; panel += step)
+            {
+                for (int depth = 0; depth < x.Columns; depth += DepthPerBlock)
+                {
+                    for (int i = panel; i < Math.Min(panel + step, end); i++)
+                    {
+                        Tiles(panels, i, depth, a, x.Stride, rows, isNear);
+                    }
+                }
+            }
+        }
+    }
+
+    private static void Tiles(in Panel panels, int panel, int depthStart, float* a, nint aRow, int rows, bool readAhead)
+    {
+        PackedMatrix weights = panels.Weights;
+        int depth = Math.Min(DepthPerBlock, weights.Columns - depthStart);
+        byte* source = panels.Start(panel) + weights.Offset(depthStart);
+        float* widened = Packing.Buffer((DepthPerBlock + TileRows) * PanelWidth);
+        float* edge = widened + (DepthPerBlock * PanelWidth);
+        float* b = (float*)source;
+        if (typeof(TFormat) != typeof(Float32Panel<TSimd, TVector>))
+        {
+            StreamedTile<TSimd, TVector, TFormat>.Widen(depth, source, widened);
+            b = widened;
+        }
+
+        // Tiles of nearly one height: a last tile of a single row would wait for its own sums.
+        int tiles = (rows + TileRows - 1) / TileRows;
+        int row = 0;
+        byte* ahead = source + weights.Offset(DepthPerBlock);
+        bool isWhole = panels.Columns(panel) == PanelWidth;
+        bool add = panels.Accumulate || depthStart > 0;
+        for (int tile = 0; tile < tiles; tile++)
+        {
+            int height = (rows - row) / (tiles - tile);
+            float* c = panels.Result + (row * panels.Stride) + (panel * PanelWidth);
+            float* target = isWhole ? c : edge;
+            nint stride = isWhole ? panels.Stride : PanelWidth;
+            float* x = a + depthStart + (row * aRow);
+
+            // The lines of a step are shared out among the tiles, so that the memory answers evenly.
+            if (!readAhead || tile * CacheLine.Bytes >= TFormat.StepBytes)
+            {
+                Multiply<ReadsNothingAhead>(height, depth, x, aRow, b, target, stride, isWhole && add, null);
+            }
+            else if (tiles == 1 && TFormat.StepBytes > CacheLine.Bytes)
+            {
+                Multiply<ReadsTwoLinesAhead>(height, depth, x, aRow, b, target, stride, isWhole && add, ahead);
+            }
+            else
+            {
+                Multiply<ReadsLineAhead>(height, depth, x, aRow, b, target, stride, isWhole && add, ahead + (tile * CacheLine.Bytes));
+            }
+
+            if (!isWhole)
+            {
+                CopyEdge(edge, c, panels.Stride, height, panels.Columns(panel), add);
+            }
+
+            row += height;
+        }
+    }
+
+    private static void Stream(in Panel panels, int panel, bool isPair, float* a, nint aRow, int rows)
+    {
+        PackedMatrix weights = panels.Weights;
+        float* edge = Packing.Buffer(StreamedTile<TSimd, TVector, TFormat>.MaxRows * PanelWidth);
+        byte* b = panels.Start(panel);
+        nint panelBytes = (nint)(panels.Start(panel + 1) - b);
+        nint ahead = weights.Offset(ReadAhead);
+        float* c = panels.Result + (panel * PanelWidth);
+        for (int depthStart = 0; depthStart < weights.Columns; depthStart += DepthPerBlock)
+        {
+            int depth = Math.Min(DepthPerBlock, weights.Columns - depthStart);
+            byte* block = b + weights.Offset(depthStart);
+            bool add = panels.Accumulate || depthStart > 0;
+            if (isPair)
+            {
+                Stream<Rows2>(rows, depth, a + depthStart, aRow, block, b + panelBytes, panelBytes, ahead, c, panels.Stride, add);
+            }
+            else if (panels.Columns(panel) == PanelWidth)
+            {
+                Stream<Rows1>(rows, depth, a + depthStart, aRow, block, b + panelBytes, panelBytes, ahead, c, panels.Stride, add);
+            }
+            else
+            {
+                Stream<Rows1>(rows, depth, a + depthStart, aRow, block, b + panelBytes, panelBytes, ahead, edge, PanelWidth, accumulate: false);
+                CopyEdge(edge, c, panels.Stride, rows, panels.Columns(panel), add);
+            }
+        }
+    }
+
+    private static void CopyEdge(float* edge, float* target, nint stride, int rows, int columns, bool accumulate)
+    {
+        for (int row = 0; row < rows; row++)
+        {
+            for (int column = 0; column < columns; column++)
+            {
+                float sum = edge[(row * PanelWidth) + column];
+                target[column] = accumulate ? target[column] + sum : sum;
+            }
+
+            target += stride;
+        }
+    }
+
+    private static void Stream<TPanels>(
+        int rows, nint depth, float* a, nint aRow, byte* b, byte* end, nint panelBytes, nint ahead, float* c, nint cRow, bool accumulate)
+        where TPanels : struct, IRowCount
+    {
+        switch (rows)
+        {
+            case 1: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows1, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
+            case 2: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows2, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
+            case 3: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows3, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
+            default: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows4, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
+        }
+    }
+
+    private static void Multiply<TAhead>(int height, nint depth, float* a, nint aRow, float* b, float* c, nint cRow, bool accumulate, byte* ahead)
+        where TAhead : struct, IReadAhead
+    {
+        nint step = TFormat.StepBytes;
+        switch (height)
+        {
+            case 1: ProductTile<TSimd, TVector>.Multiply<Rows1, WideTile, TAhead>(depth, a, aRow, 1, 0, b, PanelWidth, c, cRow, accumulate, ahead, step); break;
+            case 2: ProductTile<TSimd, TVector>.Multiply<Rows2, WideTile, TAhead>(depth, a, aRow, 1, 0, b, PanelWidth, c, cRow, accumulate, ahead, step); break;
+            case 3: ProductTile<TSimd, TVector>.Multiply<Rows3, WideTile, TAhead>(depth, a, aRow, 1, 0, b, PanelWidth, c, cRow, accumulate, ahead, step); break;
+            case 4: ProductTile<TSimd, TVector>.Multiply<Rows4, WideTile, TAhead>(depth, a, aRow, 1, 0, b, PanelWidth, c, cRow, accumulate, ahead, step); break;
+            case 5: ProductTile<TSimd, TVector>.Multiply<Rows5, WideTile, TAhead>(depth, a, aRow, 1, 0, b, PanelWidth, c, cRow, accumulate, ahead, step); break;
+            case 6: ProductTile<TSimd, TVector>.Multiply<Rows6, WideTile, TAhead>(depth, a, aRow, 1, 0, b, PanelWidth, c, cRow, accumulate, ahead, step); break;
+            case 7: ProductTile<TSimd, TVector>.Multiply<Rows7, WideTile, TAhead>(depth, a, aRow, 1, 0, b, PanelWidth, c, cRow, accumulate, ahead, step); break;
+            case 8: ProductTile<TSimd, TVector>.Multiply<Rows8, WideTile, TAhead>(depth, a, aRow, 1, 0, b, PanelWidth, c, cRow, accumulate, ahead, step); break;
+            case 9: ProductTile<TSimd, TVector>.Multiply<Rows9, WideTile, TAhead>(depth, a, aRow, 1, 0, b, PanelWidth, c, cRow, accumulate, ahead, step); break;
+            case 10: ProductTile<TSimd, TVector>.Multiply<Rows10, WideTile, TAhead>(depth, a, aRow, 1, 0, b, PanelWidth, c, cRow, accumulate, ahead, step); break;
+            case 11: ProductTile<TSimd, TVector>.Multiply<Rows11, WideTile, TAhead>(depth, a, aRow, 1, 0, b, PanelWidth, c, cRow, accumulate, ahead, step); break;
+            default: ProductTile<TSimd, TVector>.Multiply<Rows12, WideTile, TAhead>(depth, a, aRow, 1, 0, b, PanelWidth, c, cRow, accumulate, ahead, step); break;
+        }
+    }
+
+    // The panels of a factor, and where their results go.
+    private readonly struct Panel(PackedMatrix weights, int first, int columns, float* result, nint stride, bool accumulate)
+    {
+        public PackedMatrix Weights { get; } = weights;
+
+        public float* Result { get; } = result;
+
+        public nint Stride { get; } = stride;
+
+        public bool Accumulate { get; } = accumulate;
+
+        public byte* Start(int panel) => Weights.Panel(first + panel);
+
+        /// <summary>Gets how many of a panel's columns there are.</summary>
+        public int Columns(int panel) => Math.Min(PanelWidth, columns - (panel * PanelWidth));
+    }
+}
