@@ -35,7 +35,7 @@ internal static unsafe class BlockedProduct<TSimd, TVector>
 
     private static int Panel => PanelProduct<TSimd, TVector>.Columns;
 
-    private static int TileRows => PanelProduct<TSimd, TVector>.TileRows;
+    private static int TileRows => TileOfHeight<TSimd, TVector>.MostRows;
 
     public static void Run(in Product product, WorkerPool pool)
     {

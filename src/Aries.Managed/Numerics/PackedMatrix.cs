@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 namespace Aries.Managed;
 
@@ -73,9 +74,15 @@ internal sealed unsafe class PackedMatrix
         {
             int count = Math.Min(width, rows - (panel * width));
             read(panel * width, source.AsSpan(0, count * columns));
+            if (count < width)
+            {
+                // Outputs that are not there have weights of 0.
+                steps.AsSpan().Clear();
+            }
+
             fixed (float* from = source, to = steps)
             {
-                Packing.Transpose(from, columns, count, columns, to, width, width);
+                Packing<Simd256, Vector256<float>>.Transpose(from, columns, count, columns, to, width);
                 packed.Encode(to, packed.Panel(panel));
             }
         }

@@ -60,8 +60,6 @@ internal static unsafe class PackedProduct<TSimd, TVector, TFormat>
     // How many steps ahead memory is asked for, as long as it takes to answer: some 4 KiB of a panel.
     private static int ReadAhead => TFormat.StepBytes < CacheLine.Bytes ? 128 : 64;
 
-    private static int TileRows => TSimd.Width == 16 || System.Runtime.Intrinsics.Arm.AdvSimd.IsSupported ? 12 : 6;
-
     private static int PanelWidth => ProductTile<TSimd, TVector>.Columns;
 
     public static void Run(in PackedProducts products, WorkerPool pool)
@@ -148,7 +146,7 @@ internal static unsafe class PackedProduct<TSimd, TVector, TFormat>
         PackedMatrix weights = panels.Weights;
         int depth = Math.Min(DepthPerBlock, weights.Columns - depthStart);
         byte* source = panels.Start(panel) + weights.Offset(depthStart);
-        float* widened = Packing.Buffer((DepthPerBlock + TileRows) * PanelWidth);
+        float* widened = PackingBuffer.Take((DepthPerBlock + TileOfHeight<TSimd, TVector>.MostRows) * PanelWidth);
         float* edge = widened + (DepthPerBlock * PanelWidth);
         float* b = (float*)source;
         if (typeof(TFormat) != typeof(Float32Panel<TSimd, TVector>))
@@ -158,7 +156,7 @@ internal static unsafe class PackedProduct<TSimd, TVector, TFormat>
         }
 
         // Tiles of nearly one height: a last tile of a single row would wait for its own sums.
-        int tiles = (rows + TileRows - 1) / TileRows;
+        int tiles = (rows + TileOfHeight<TSimd, TVector>.MostRows - 1) / TileOfHeight<TSimd, TVector>.MostRows;
         int row = 0;
         byte* ahead = source + weights.Offset(DepthPerBlock);
         bool isWhole = panels.Columns(panel) == PanelWidth;
@@ -174,15 +172,18 @@ internal static unsafe class PackedProduct<TSimd, TVector, TFormat>
             // The lines of a step are shared out among the tiles, so that the memory answers evenly.
             if (!readAhead || tile * CacheLine.Bytes >= TFormat.StepBytes)
             {
-                Multiply<ReadsNothingAhead>(height, depth, x, aRow, b, target, stride, isWhole && add, null);
+                TileOfHeight<TSimd, TVector>.Multiply<WideTile, ReadsNothingAhead>(
+                    height, depth, x, aRow, 1, b, PanelWidth, target, stride, isWhole && add, null, TFormat.StepBytes);
             }
             else if (tiles == 1 && TFormat.StepBytes > CacheLine.Bytes)
             {
-                Multiply<ReadsTwoLinesAhead>(height, depth, x, aRow, b, target, stride, isWhole && add, ahead);
+                TileOfHeight<TSimd, TVector>.Multiply<WideTile, ReadsTwoLinesAhead>(
+                    height, depth, x, aRow, 1, b, PanelWidth, target, stride, isWhole && add, ahead, TFormat.StepBytes);
             }
             else
             {
-                Multiply<ReadsLineAhead>(height, depth, x, aRow, b, target, stride, isWhole && add, ahead + (tile * CacheLine.Bytes));
+                TileOfHeight<TSimd, TVector>.Multiply<WideTile, ReadsLineAhead>(
+                    height, depth, x, aRow, 1, b, PanelWidth, target, stride, isWhole && add, ahead + (tile * CacheLine.Bytes), TFormat.StepBytes);
             }
 
             if (!isWhole)
@@ -197,7 +198,7 @@ internal static unsafe class PackedProduct<TSimd, TVector, TFormat>
     private static void Stream(in Panel panels, int panel, bool isPair, float* a, nint aRow, int rows)
     {
         PackedMatrix weights = panels.Weights;
-        float* edge = Packing.Buffer(StreamedTile<TSimd, TVector, TFormat>.MaxRows * PanelWidth);
+        float* edge = PackingBuffer.Take(StreamedTile<TSimd, TVector, TFormat>.MaxRows * PanelWidth);
         byte* b = panels.Start(panel);
         nint panelBytes = (nint)(panels.Start(panel + 1) - b);
         nint ahead = weights.Offset(ReadAhead);
@@ -225,15 +226,13 @@ internal static unsafe class PackedProduct<TSimd, TVector, TFormat>
 
     private static void CopyEdge(float* edge, float* target, nint stride, int rows, int columns, bool accumulate)
     {
-        for (int row = 0; row < rows; row++)
+        if (accumulate)
         {
-            for (int column = 0; column < columns; column++)
-            {
-                float sum = edge[(row * PanelWidth) + column];
-                target[column] = accumulate ? target[column] + sum : sum;
-            }
-
-            target += stride;
+            Packing<TSimd, TVector>.Add(edge, PanelWidth, rows, columns, target, stride);
+        }
+        else
+        {
+            Packing<TSimd, TVector>.Copy(edge, PanelWidth, rows, columns, target, stride);
         }
     }
 
@@ -247,27 +246,6 @@ internal static unsafe class PackedProduct<TSimd, TVector, TFormat>
             case 2: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows2, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
             case 3: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows3, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
             default: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows4, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
-        }
-    }
-
-    private static void Multiply<TAhead>(int height, nint depth, float* a, nint aRow, float* b, float* c, nint cRow, bool accumulate, byte* ahead)
-        where TAhead : struct, IReadAhead
-    {
-        nint step = TFormat.StepBytes;
-        switch (height)
-        {
-            case 1: ProductTile<TSimd, TVector>.Multiply<Rows1, WideTile, TAhead>(depth, a, aRow, 1, 0, b, PanelWidth, c, cRow, accumulate, ahead, step); break;
-            case 2: ProductTile<TSimd, TVector>.Multiply<Rows2, WideTile, TAhead>(depth, a, aRow, 1, 0, b, PanelWidth, c, cRow, accumulate, ahead, step); break;
-            case 3: ProductTile<TSimd, TVector>.Multiply<Rows3, WideTile, TAhead>(depth, a, aRow, 1, 0, b, PanelWidth, c, cRow, accumulate, ahead, step); break;
-            case 4: ProductTile<TSimd, TVector>.Multiply<Rows4, WideTile, TAhead>(depth, a, aRow, 1, 0, b, PanelWidth, c, cRow, accumulate, ahead, step); break;
-            case 5: ProductTile<TSimd, TVector>.Multiply<Rows5, WideTile, TAhead>(depth, a, aRow, 1, 0, b, PanelWidth, c, cRow, accumulate, ahead, step); break;
-            case 6: ProductTile<TSimd, TVector>.Multiply<Rows6, WideTile, TAhead>(depth, a, aRow, 1, 0, b, PanelWidth, c, cRow, accumulate, ahead, step); break;
-            case 7: ProductTile<TSimd, TVector>.Multiply<Rows7, WideTile, TAhead>(depth, a, aRow, 1, 0, b, PanelWidth, c, cRow, accumulate, ahead, step); break;
-            case 8: ProductTile<TSimd, TVector>.Multiply<Rows8, WideTile, TAhead>(depth, a, aRow, 1, 0, b, PanelWidth, c, cRow, accumulate, ahead, step); break;
-            case 9: ProductTile<TSimd, TVector>.Multiply<Rows9, WideTile, TAhead>(depth, a, aRow, 1, 0, b, PanelWidth, c, cRow, accumulate, ahead, step); break;
-            case 10: ProductTile<TSimd, TVector>.Multiply<Rows10, WideTile, TAhead>(depth, a, aRow, 1, 0, b, PanelWidth, c, cRow, accumulate, ahead, step); break;
-            case 11: ProductTile<TSimd, TVector>.Multiply<Rows11, WideTile, TAhead>(depth, a, aRow, 1, 0, b, PanelWidth, c, cRow, accumulate, ahead, step); break;
-            default: ProductTile<TSimd, TVector>.Multiply<Rows12, WideTile, TAhead>(depth, a, aRow, 1, 0, b, PanelWidth, c, cRow, accumulate, ahead, step); break;
         }
     }
 

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using static Aries.Managed.RowCounts;
 
 namespace Aries.Managed;
 
@@ -12,11 +11,8 @@ internal static unsafe class PanelProduct<TSimd, TVector>
     /// <summary>Gets the columns of a wide panel; a narrow one has half of them.</summary>
     public static int Columns => 2 * TSimd.Width;
 
-    /// <summary>Gets the most rows of a wide tile; a narrow one has twice as many.</summary>
-    public static int TileRows => TSimd.Width == 16 || System.Runtime.Intrinsics.Arm.AdvSimd.IsSupported ? 12 : 6;
-
     /// <summary>Gets the size of the memory that <see cref="Multiply"/> needs for a panel that is not full.</summary>
-    public static int EdgeLength => TileRows * Columns;
+    public static int EdgeLength => TileOfHeight<TSimd, TVector>.MostRows * Columns;
 
     /// <summary>Computes c = a·b or adds it, for one panel.</summary>
     /// <param name="a">The rows.</param>
@@ -46,11 +42,11 @@ internal static unsafe class PanelProduct<TSimd, TVector>
             int count = tile < taller ? height + 1 : height;
             if (narrow)
             {
-                Tile<NarrowTile>(count, depth, aTile, a.Place, a.Step, b.Start, b.Step, target, targetRow, accumulate && full);
+                TileOfHeight<TSimd, TVector>.Multiply<NarrowTile>(count, depth, aTile, a.Place, a.Step, b.Start, b.Step, target, targetRow, accumulate && full);
             }
             else
             {
-                Tile<WideTile>(count, depth, aTile, a.Place, a.Step, b.Start, b.Step, target, targetRow, accumulate && full);
+                TileOfHeight<TSimd, TVector>.Multiply<WideTile>(count, depth, aTile, a.Place, a.Step, b.Start, b.Step, target, targetRow, accumulate && full);
             }
 
             aTile += count * a.Place;
@@ -73,30 +69,7 @@ internal static unsafe class PanelProduct<TSimd, TVector>
     /// <summary>Gets how many tiles a panel's rows are computed in.</summary>
     public static int TileCount(int rows, bool narrow)
     {
-        int most = narrow ? 2 * TileRows : TileRows;
+        int most = (narrow ? 2 : 1) * TileOfHeight<TSimd, TVector>.MostRows;
         return (rows + most - 1) / most;
-    }
-
-    private static void Tile<TTile>(
-        int height, nint depth, float* a, nint aRow, nint aStep, float* b, nint bStep, float* c, nint cRow, bool accumulate)
-        where TTile : struct, ITileKind
-    {
-        int rows = TTile.IsNarrow ? (height + 1) / 2 : height;
-        int lower = height - rows;
-        switch (rows)
-        {
-            case 1: ProductTile<TSimd, TVector>.Multiply<Rows1, TTile>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate); break;
-            case 2: ProductTile<TSimd, TVector>.Multiply<Rows2, TTile>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate); break;
-            case 3: ProductTile<TSimd, TVector>.Multiply<Rows3, TTile>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate); break;
-            case 4: ProductTile<TSimd, TVector>.Multiply<Rows4, TTile>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate); break;
-            case 5: ProductTile<TSimd, TVector>.Multiply<Rows5, TTile>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate); break;
-            case 6: ProductTile<TSimd, TVector>.Multiply<Rows6, TTile>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate); break;
-            case 7: ProductTile<TSimd, TVector>.Multiply<Rows7, TTile>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate); break;
-            case 8: ProductTile<TSimd, TVector>.Multiply<Rows8, TTile>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate); break;
-            case 9: ProductTile<TSimd, TVector>.Multiply<Rows9, TTile>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate); break;
-            case 10: ProductTile<TSimd, TVector>.Multiply<Rows10, TTile>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate); break;
-            case 11: ProductTile<TSimd, TVector>.Multiply<Rows11, TTile>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate); break;
-            default: ProductTile<TSimd, TVector>.Multiply<Rows12, TTile>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate); break;
-        }
     }
 }

@@ -19,40 +19,7 @@ internal static unsafe class ProductTile<TSimd, TVector>
     /// <summary>The columns of a wide tile.</summary>
     public static int Columns => 2 * TSimd.Width;
 
-    /// <summary>Computes c[i, j] = Σₖ a[i, k]·b[k, j], or adds it, for a wide tile of dense factors.</summary>
-    /// <param name="depth">The number of steps over k.</param>
-    /// <param name="a">a[0, 0]; a row is dense.</param>
-    /// <param name="aRow">The distance from a[i, k] to a[i + 1, k], in values.</param>
-    /// <param name="b">b, dense. Shape [depth, Columns].</param>
-    /// <param name="c">c[0, 0].</param>
-    /// <param name="cRow">The distance between c's rows, in values.</param>
-    /// <param name="accumulate">Whether the sums are added to what c holds.</param>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Multiply<TRows>(nint depth, float* a, nint aRow, float* b, float* c, nint cRow, bool accumulate)
-        where TRows : struct, IRowCount =>
-        Multiply<TRows, WideTile>(depth, a, aRow, 1, 0, b, Columns, c, cRow, accumulate);
-
-    /// <summary>Computes c[i, j] = Σₖ a[i, k]·b[k, j], or adds it.</summary>
-    /// <typeparam name="TRows">The tile's height; of a narrow tile half of it, rounded up.</typeparam>
-    /// <typeparam name="TTile">Two vectors wide, or one vector wide and twice as high.</typeparam>
-    /// <param name="depth">The number of steps over k.</param>
-    /// <param name="a">a[0, 0].</param>
-    /// <param name="aRow">The distance from a[i, k] to a[i + 1, k], in values.</param>
-    /// <param name="aStep">The distance from a[i, k] to a[i, k + 1], in values.</param>
-    /// <param name="lowerStart">The first row of a narrow tile's lower half: its height − <c>TRows.Count</c>. With an odd height the halves share that row.</param>
-    /// <param name="b">b[0, 0]; a row is dense.</param>
-    /// <param name="bStep">The distance between b's rows, in values.</param>
-    /// <param name="c">c[0, 0].</param>
-    /// <param name="cRow">The distance between c's rows, in values.</param>
-    /// <param name="accumulate">Whether the sums are added to what c holds.</param>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Multiply<TRows, TTile>(
-        nint depth, float* a, nint aRow, nint aStep, int lowerStart, float* b, nint bStep, float* c, nint cRow, bool accumulate)
-        where TRows : struct, IRowCount
-        where TTile : struct, ITileKind =>
-        Multiply<TRows, TTile, ReadsNothingAhead>(depth, a, aRow, aStep, lowerStart, b, bStep, c, cRow, accumulate, null, 0);
-
-    /// <summary>As the other, and asks for cache lines of what is read next, so that they come while this is computed.</summary>
+    /// <summary>Computes c[i, j] = Σₖ a[i, k]·b[k, j], or adds it. Asks for cache lines of what is read next meanwhile, where told to.</summary>
     /// <typeparam name="TRows">The tile's height; of a narrow tile half of it, rounded up.</typeparam>
     /// <typeparam name="TTile">Two vectors wide, or one vector wide and twice as high.</typeparam>
     /// <typeparam name="TAhead">How many lines a step.</typeparam>

@@ -1,6 +1,3 @@
-using System.Runtime.CompilerServices;
-using static Aries.Managed.RowCounts;
-
 namespace Aries.Managed;
 
 /// <summary>The products of one block of queries with one tile of keys, for one vector width. What no query sees is left out.</summary>
@@ -13,8 +10,6 @@ internal static unsafe class AttentionProducts<TSimd, TVector>
     where TSimd : struct, ISimd<TVector>
     where TVector : struct
 {
-    private static int TileRows => TSimd.Width == 16 || System.Runtime.Intrinsics.Arm.AdvSimd.IsSupported ? 12 : 6;
-
     private static int Panel => 2 * TSimd.Width;
 
     /// <summary>Copies rows into columns, whole squares of a vector's width at a time.</summary>
@@ -60,7 +55,7 @@ internal static unsafe class AttentionProducts<TSimd, TVector>
     {
         int queries = tile.QueryCount - tile.FirstQuery;
         bool narrow = scratch.Size == TSimd.Width;
-        int most = narrow ? 2 * TileRows : TileRows;
+        int most = (narrow ? 2 : 1) * TileOfHeight<TSimd, TVector>.MostRows;
         int groups = (queries + most - 1) / most;
         int query = tile.FirstQuery;
         for (int group = 0; group < groups; group++)
@@ -81,7 +76,7 @@ internal static unsafe class AttentionProducts<TSimd, TVector>
     public static void SumOverQueries(in AttentionTile tile, AttentionScratch scratch, float* weights, float* rows, float* result)
     {
         bool narrow = scratch.Size == TSimd.Width;
-        int most = narrow ? 2 * TileRows : TileRows;
+        int most = (narrow ? 2 : 1) * TileOfHeight<TSimd, TVector>.MostRows;
         int groups = (tile.Count + most - 1) / most;
         int key = 0;
         for (int group = 0; group < groups; group++)
@@ -118,45 +113,22 @@ internal static unsafe class AttentionProducts<TSimd, TVector>
         bool narrow, int rows, nint depth, float* a, nint aRow, nint aStep, float* b, nint bStep, float* c, nint cRow, bool accumulate)
     {
         // Tiles of nearly one height: a last tile of a single row would wait for its own sums.
-        int most = narrow ? 2 * TileRows : TileRows;
+        int most = (narrow ? 2 : 1) * TileOfHeight<TSimd, TVector>.MostRows;
         int tiles = (rows + most - 1) / most;
         for (int tile = 0; tile < tiles; tile++)
         {
             int count = (rows / tiles) + (tile < rows % tiles ? 1 : 0);
             if (narrow)
             {
-                Multiply<NarrowTile>(count, depth, a, aRow, aStep, b, bStep, c, cRow, accumulate);
+                TileOfHeight<TSimd, TVector>.Multiply<NarrowTile>(count, depth, a, aRow, aStep, b, bStep, c, cRow, accumulate);
             }
             else
             {
-                Multiply<WideTile>(count, depth, a, aRow, aStep, b, bStep, c, cRow, accumulate);
+                TileOfHeight<TSimd, TVector>.Multiply<WideTile>(count, depth, a, aRow, aStep, b, bStep, c, cRow, accumulate);
             }
 
             a += count * aRow;
             c += count * cRow;
-        }
-    }
-
-    private static void Multiply<TTile>(
-        int height, nint depth, float* a, nint aRow, nint aStep, float* b, nint bStep, float* c, nint cRow, bool accumulate)
-        where TTile : struct, ITileKind
-    {
-        int rows = TTile.IsNarrow ? (height + 1) / 2 : height;
-        int lower = height - rows;
-        switch (rows)
-        {
-            case 1: ProductTile<TSimd, TVector>.Multiply<Rows1, TTile>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate); break;
-            case 2: ProductTile<TSimd, TVector>.Multiply<Rows2, TTile>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate); break;
-            case 3: ProductTile<TSimd, TVector>.Multiply<Rows3, TTile>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate); break;
-            case 4: ProductTile<TSimd, TVector>.Multiply<Rows4, TTile>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate); break;
-            case 5: ProductTile<TSimd, TVector>.Multiply<Rows5, TTile>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate); break;
-            case 6: ProductTile<TSimd, TVector>.Multiply<Rows6, TTile>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate); break;
-            case 7: ProductTile<TSimd, TVector>.Multiply<Rows7, TTile>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate); break;
-            case 8: ProductTile<TSimd, TVector>.Multiply<Rows8, TTile>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate); break;
-            case 9: ProductTile<TSimd, TVector>.Multiply<Rows9, TTile>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate); break;
-            case 10: ProductTile<TSimd, TVector>.Multiply<Rows10, TTile>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate); break;
-            case 11: ProductTile<TSimd, TVector>.Multiply<Rows11, TTile>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate); break;
-            default: ProductTile<TSimd, TVector>.Multiply<Rows12, TTile>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate); break;
         }
     }
 }
