@@ -17,6 +17,7 @@ namespace Aries;
 /// <threadsafety>Every member may be called concurrently, as far as the policy, strategy, scorer and selector may.</threadsafety>
 public sealed class PreferenceDataCollector
 {
+    private readonly IPolicyModel _policy;
     private readonly IRefinementStrategy _strategy;
     private readonly IPreferencePairSelector _selector;
     private readonly PreferenceDataCollectorOptions _options;
@@ -51,7 +52,7 @@ public sealed class PreferenceDataCollector
             throw new ArgumentException($"The selector {selector} reads scores, but there is no scorer. Give one, or use a selector that needs none.", nameof(scorer));
         }
 
-        (_strategy, _selector, _options, _time) = (strategy, selector, options.Copy(), timeProvider ?? TimeProvider.System);
+        (_policy, _strategy, _selector, _options, _time) = (policy, strategy, selector, options.Copy(), timeProvider ?? TimeProvider.System);
         _rules = _options.ToRules();
         _runner = new ChainRunner(policy, scorer, _time);
     }
@@ -135,7 +136,7 @@ public sealed class PreferenceDataCollector
     {
         ArgumentNullException.ThrowIfNull(request, "requests");
         return names.Add(request.Id)
-            ? new Chain(request.Id, request.Id, request.Prompt, _strategy, _rules, _time)
+            ? new Chain(request.Id, request.Id, request.Prompt, _policy, _strategy, _rules, _time)
             : throw new ArgumentException($"The chain name \"{request.Id}\" comes twice. Names must be unique within a collection.", nameof(request));
     }
 

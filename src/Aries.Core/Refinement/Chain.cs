@@ -29,15 +29,16 @@ internal sealed class Chain
     private long _tokenCount;
     private double _tokensPerCharacter;
     private bool _isAtEnd;
+    private Activity? _stepActivity;
 
-    public Chain(string id, string seedKey, Prompt prompt, IRefinementStrategy strategy, ChainRules rules, TimeProvider time)
+    public Chain(string id, string seedKey, Prompt prompt, IPolicyModel policy, IRefinementStrategy strategy, ChainRules rules, TimeProvider time)
     {
         (_id, _seedKey, _prompt, _strategy, _rules, _time) = (id, seedKey, prompt, strategy, rules, time);
         _startedAt = time.GetTimestamp();
 
         // Chains of a batch are siblings: none becomes the parent of the next.
         Activity? parent = Activity.Current;
-        _activity = AriesTelemetry.StartChain(id);
+        _activity = AriesTelemetry.StartChain(id, policy);
         Activity.Current = parent;
     }
 
@@ -49,7 +50,8 @@ internal sealed class Chain
 
     public TimeSpan Duration { get; private set; }
 
-    public Activity? Activity => _activity;
+    /// <summary>Gets the activity of the running step, which a call of the policy for this chain alone belongs to.</summary>
+    public Activity? StepActivity => _stepActivity;
 
     public RefinementTrace Trace => _trace ??= new RefinementTrace
     {
@@ -98,6 +100,7 @@ internal sealed class Chain
 
         bool isLast = step.IsLast || (step.Kind == RefinementStepKind.Draft && _turnCount + 1 == _rules.MaxTurns);
         _pendingStart = _steps.Count;
+        _stepActivity = AriesTelemetry.StartStep(_activity, _pendingStart, step.Kind);
         return _pending = new PendingStep(step, CreateRequests(step, sampling), isLast);
     }
 
@@ -126,6 +129,7 @@ internal sealed class Chain
             _steps.Add(step);
         }
 
+        EndStep(failure);
         _trace = null;
         _stepCount++;
         _isAtEnd = pending.IsLast;
@@ -190,7 +194,6 @@ internal sealed class Chain
         if (!HasEnded)
         {
             Error = error;
-            _activity?.SetStatus(ActivityStatusCode.Error, error.GetType().FullName);
             End(RefinementStopReason.Failed);
         }
     }
@@ -202,11 +205,35 @@ internal sealed class Chain
         _trace = null;
         Duration = _time.GetElapsedTime(_startedAt);
         AriesTelemetry.RecordChain(reason, Duration);
+        EndStep(Error);
+        if (_activity is not null)
+        {
+            AriesTelemetry.Stop(_activity, Trace.Usage, Error, "aries.stop_reason", AriesTelemetry.Name(reason));
+        }
+    }
+
+    /// <summary>Closes the activities of a chain that is given up: cancelled, or left by its reader.</summary>
+    public void Abandon()
+    {
+        _stepActivity?.Dispose();
         _activity?.Dispose();
     }
 
-    /// <summary>Closes the activity of a chain that is given up: cancelled, or left by its reader.</summary>
-    public void Abandon() => _activity?.Dispose();
+    private void EndStep(Exception? error)
+    {
+        if (_stepActivity is { } activity)
+        {
+            TokenUsage usage = default;
+            for (int index = _pendingStart; index < _steps.Count; index++)
+            {
+                usage += _steps[index].Usage;
+            }
+
+            bool hasOutput = error is null && _steps.Count > _pendingStart;
+            AriesTelemetry.Stop(activity, usage, error, "aries.finish_reason", hasOutput ? AriesTelemetry.Name(_steps[^1].FinishReason) : null);
+            _stepActivity = null;
+        }
+    }
 
     private GenerationRequest[] CreateRequests(RefinementStep step, SamplingOptions sampling)
     {

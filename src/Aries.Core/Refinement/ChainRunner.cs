@@ -152,8 +152,8 @@ internal sealed class ChainRunner(IPolicyModel policy, IRewardScorer? scorer, Ti
         }
     }
 
-    // Spans of a backend belong to the chain where the call serves one alone.
-    private static ActivityScope Enter(IReadOnlyList<Chain> turn) => new(turn.Count == 1 ? turn[0].Activity : null);
+    // Spans of a backend belong to the step where the call serves one chain alone.
+    private static ActivityScope Enter(IReadOnlyList<Chain> turn) => new(turn.Count == 1 ? turn[0].StepActivity : null);
 
     /// <summary>Makes an activity the current one for a while.</summary>
     internal readonly struct ActivityScope : IDisposable

@@ -11,7 +11,7 @@ internal sealed class PolicyStream(IPolicyModel policy, Chain chain, GenerationR
     {
         try
         {
-            using (new ChainRunner.ActivityScope(chain.Activity))
+            using (new ChainRunner.ActivityScope(chain.StepActivity))
             {
                 _updates ??= policy.GenerateStreamingAsync(request, deadline.Token).GetAsyncEnumerator(deadline.Token);
                 if (await _updates.MoveNextAsync().ConfigureAwait(false))

@@ -180,7 +180,7 @@ public sealed class SelfRefiner
     }
 
     private Chain CreateChain(Prompt prompt, int index) =>
-        new(index.ToString(System.Globalization.CultureInfo.InvariantCulture), Seeds.KeyOf(prompt), prompt, _strategy, _rules, _time);
+        new(index.ToString(System.Globalization.CultureInfo.InvariantCulture), Seeds.KeyOf(prompt), prompt, _policy, _strategy, _rules, _time);
 
     private RefinementResult CreateResult(Chain chain)
     {

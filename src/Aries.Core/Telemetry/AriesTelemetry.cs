@@ -8,7 +8,9 @@ namespace Aries;
 /// <para>Nothing is measured or allocated while nobody listens. Texts of prompts and responses are never emitted.</para>
 /// <para>
 /// Activities: <c>aries.run</c>; within it <c>aries.collect</c>, <c>aries.train</c> and <c>aries.evaluate</c>, each with the tag <c>aries.round</c>;
-/// and <c>aries.chain</c> with the tag <c>aries.chain.id</c>, in a run or alone.
+/// and <c>aries.chain</c> with the tag <c>aries.chain.id</c>, in a run or alone; within it an <c>aries.step</c> for each call of the policy. A chain and its steps carry the attributes of the
+/// OpenTelemetry conventions for generative AI that they have: <c>gen_ai.operation.name</c> (<c>refine</c>), <c>gen_ai.provider.name</c>, <c>gen_ai.request.model</c>,
+/// <c>gen_ai.usage.input_tokens</c>, <c>gen_ai.usage.output_tokens</c>.
 /// </para>
 /// <list type="table">
 /// <listheader><term>instrument</term><description>kind, unit, tags</description></listheader>
@@ -44,11 +46,60 @@ public static class AriesTelemetry
     internal static Activity? Start(string name) => Source.StartActivity(name);
 
     /// <summary>Starts the activity of one chain; null while nobody listens.</summary>
-    internal static Activity? StartChain(string chainId)
+    internal static Activity? StartChain(string chainId, IPolicyModel policy)
     {
         Activity? activity = Source.StartActivity("aries.chain");
-        activity?.SetTag("aries.chain.id", chainId);
+        if (activity is not null)
+        {
+            PolicyModelMetadata? metadata = policy.GetService<PolicyModelMetadata>();
+            activity.SetTag("aries.chain.id", chainId);
+            activity.SetTag("gen_ai.operation.name", "refine");
+            SetTag(activity, "gen_ai.provider.name", metadata?.ProviderName);
+            SetTag(activity, "gen_ai.request.model", metadata?.ModelId);
+        }
+
         return activity;
+    }
+
+    /// <summary>Starts the activity of one call of the policy within its chain's; null while nobody listens. It is not made the current one.</summary>
+    internal static Activity? StartStep(Activity? chain, int stepIndex, RefinementStepKind kind)
+    {
+        if (chain is null)
+        {
+            return null;
+        }
+
+        Activity? current = Activity.Current;
+        Activity? activity = Source.StartActivity("aries.step", ActivityKind.Internal, chain.Context);
+        Activity.Current = current;
+        activity?.SetTag("aries.step.index", stepIndex);
+        activity?.SetTag("aries.step.kind", Name(kind));
+        return activity;
+    }
+
+    /// <summary>Ends an activity with what came of it; nothing where it is null.</summary>
+    internal static void Stop(Activity? activity, TokenUsage usage, Exception? error, string? reasonTag = null, string? reason = null)
+    {
+        if (activity is null)
+        {
+            return;
+        }
+
+        SetTag(activity, reasonTag, reason);
+        if (usage.TotalTokens > 0)
+        {
+            activity.SetTag("gen_ai.usage.input_tokens", usage.PromptTokens);
+            activity.SetTag("gen_ai.usage.output_tokens", usage.ResponseTokens);
+        }
+
+        if (error is not null)
+        {
+            string type = error.GetType().FullName!;
+            activity.SetTag("error.type", type);
+            activity.SetStatus(ActivityStatusCode.Error, type);
+        }
+
+        activity.Dispose();
     }
 
     /// <summary>Counts one output of the policy and its tokens. Call it once for each step that a chain takes in.</summary>
@@ -104,6 +155,14 @@ public static class AriesTelemetry
         RoundDuration.Record(duration.TotalSeconds);
     }
 
+    private static void SetTag(Activity activity, string? name, string? value)
+    {
+        if (name is not null && value is not null)
+        {
+            activity.SetTag(name, value);
+        }
+    }
+
     private static void AddTokens(long count, string type)
     {
         if (count > 0)
@@ -119,7 +178,7 @@ public static class AriesTelemetry
         _ => "other",
     };
 
-    private static string Name(FinishReason reason) => reason switch
+    internal static string Name(FinishReason reason) => reason switch
     {
         FinishReason.Stop => "stop",
         FinishReason.Length => "length",
@@ -128,7 +187,7 @@ public static class AriesTelemetry
         _ => "other",
     };
 
-    private static string Name(RefinementStopReason reason) => reason switch
+    internal static string Name(RefinementStopReason reason) => reason switch
     {
         RefinementStopReason.Completed => "completed",
         RefinementStopReason.Unchanged => "unchanged",
