@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
+using Aries.Extensions.AI;
 using Aries.Managed;
 using Aries.Preferences;
 using Aries.TestKit;
@@ -20,7 +21,7 @@ public partial class ArchitectureTests
         ["Aries.OnnxRuntimeGenAI"] = ["Aries.Core", "Aries.LocalModels", "Microsoft.ML.OnnxRuntimeGenAI.Managed", "Microsoft.ML.OnnxRuntimeGenAI"],
         ["Aries.OnnxRuntimeGenAI.Cuda"] = ["Aries.OnnxRuntimeGenAI", "Microsoft.ML.OnnxRuntimeGenAI.Cuda"],
         ["Aries.OnnxRuntime"] = ["Aries.Core", "Aries.LocalModels", "Microsoft.ML.OnnxRuntime.Managed", "Google.Protobuf", "System.Numerics.Tensors"],
-        ["Aries.Extensions.AI"] = ["Aries.Core", "Microsoft.Extensions.AI", "Microsoft.Extensions.AI.Abstractions"],
+        ["Aries.Extensions.AI"] = ["Aries.Core", "Microsoft.Extensions.AI", "Microsoft.Extensions.AI.Abstractions", "Polly.Core"],
         ["Aries.Evaluation"] = ["Aries.Core"],
         ["Aries.Bilevel"] = ["Aries.Core", "Aries.Managed"],
     };
@@ -51,6 +52,7 @@ public partial class ArchitectureTests
     [InlineData(typeof(IPreferenceLoss))]
     [InlineData(typeof(ChatTemplate), "Aries.Core")]
     [InlineData(typeof(ManagedPolicyModel), "Aries.Core", "Aries.LocalModels", "Aries.Preferences", "Microsoft.ML.Tokenizers", "Microsoft.Extensions.")]
+    [InlineData(typeof(ChatClientPolicyModel), "Aries.Core", "Microsoft.Extensions.", "Polly.Core")]
     public void Assembly_References_AreTheFrameworkAndItsRoles(Type type, params string[] allowed)
     {
         string[] references = [.. type.Assembly.GetReferencedAssemblies().Select(name => name.Name!)];
@@ -64,6 +66,7 @@ public partial class ArchitectureTests
     [InlineData(typeof(IPreferenceLoss), "Aries.Preferences")]
     [InlineData(typeof(ChatTemplate), "Aries")]
     [InlineData(typeof(ManagedPolicyModel), "Aries.Managed")]
+    [InlineData(typeof(ChatClientPolicyModel), "Aries.Extensions.AI")]
     public void PublicTypes_Namespaces_AreThePackagesOwn(Type type, string expected)
     {
         // Extension methods live in the namespace of the type that they extend.
@@ -77,6 +80,7 @@ public partial class ArchitectureTests
     [InlineData(typeof(IPreferenceLoss))]
     [InlineData(typeof(ChatTemplate))]
     [InlineData(typeof(ManagedPolicyModel))]
+    [InlineData(typeof(ChatClientPolicyModel))]
     public void PublicTypes_Documentation_HasASummaryForEach(Type type)
     {
         XDocument documentation = XDocument.Load(Path.ChangeExtension(type.Assembly.Location, ".xml"));
@@ -90,7 +94,7 @@ public partial class ArchitectureTests
     {
         Type[] open =
         [
-            .. new[] { typeof(AriesLoop), typeof(IPreferenceLoss), typeof(ChatTemplate), typeof(ManagedPolicyModel) }
+            .. new[] { typeof(AriesLoop), typeof(IPreferenceLoss), typeof(ChatTemplate), typeof(ManagedPolicyModel), typeof(ChatClientPolicyModel) }
                 .SelectMany(type => type.Assembly.GetExportedTypes())
                 .Where(type => type is { IsClass: true, IsSealed: false, IsAbstract: false }),
         ];
