@@ -6,22 +6,25 @@ namespace Aries.Benchmarks.ExtensionsAI;
 
 /// <summary>What refinement costs beside the model: a client that answers at once, asked directly and through the middleware.</summary>
 [MemoryDiagnoser]
-public class RefinementMiddlewareBenchmarks
+public sealed class RefinementMiddlewareBenchmarks : IDisposable
 {
     private static readonly ChatMessage[] Messages = [new(ChatRole.System, "Answer briefly."), new(ChatRole.User, "Why is the sky blue?")];
     private static readonly ChatOptions Options = new() { Temperature = 0.7f, MaxOutputTokens = 256 };
 
-    private IChatClient _plain = new InstantClient();
+    private readonly InstantClient _plain = new();
     private IChatClient _refined = new InstantClient();
 
     [Params(1, 2, 4)]
     public int Turns { get; set; }
 
     [GlobalSetup]
-    public void Setup()
+    public void Setup() => _refined = new InstantClient().AsBuilder().UseSelfRefinement(options => options.Strategy = new AriesRefinement(Turns)).Build();
+
+    [GlobalCleanup]
+    public void Dispose()
     {
-        _plain = new InstantClient();
-        _refined = new InstantClient().AsBuilder().UseSelfRefinement(options => options.Strategy = new AriesRefinement(Turns)).Build();
+        _plain.Dispose();
+        _refined.Dispose();
     }
 
     /// <summary>As many direct calls as the refinement makes.</summary>

@@ -64,7 +64,7 @@ public static class RefinementChatOptionsExtensions
         {
             MaxTurns = Get<int>(properties, RefinementProperties.MaxTurns) ?? defaults.MaxTurns,
             TokenBudget = Get<long>(properties, RefinementProperties.TokenBudget) ?? defaults.TokenBudget,
-            TimeBudget = Get<double>(properties, RefinementProperties.TimeBudget) is { } seconds ? TimeSpan.FromSeconds(seconds) : defaults.TimeBudget,
+            TimeBudget = Get<double>(properties, RefinementProperties.TimeBudget) is { } seconds ? ToTimeSpan(seconds) : defaults.TimeBudget,
             StreamDrafts = Get<bool>(properties, RefinementProperties.StreamDrafts) ?? defaults.StreamDrafts,
         };
         own.Validate();
@@ -76,6 +76,10 @@ public static class RefinementChatOptionsExtensions
         ChatOptions copy = options?.Clone() ?? new ChatOptions();
         return (copy, copy.AdditionalProperties ??= []);
     }
+
+    private static TimeSpan ToTimeSpan(double seconds) => seconds < TimeSpan.MaxValue.TotalSeconds ? TimeSpan.FromSeconds(Math.Max(seconds, 0))
+        : double.IsNaN(seconds) ? throw new ArgumentOutOfRangeException(nameof(seconds), seconds, $"The request's property {RefinementProperties.TimeBudget} must be a number greater than 0.")
+        : TimeSpan.MaxValue;
 
     private static void Set<T>(AdditionalPropertiesDictionary properties, string name, T? value)
         where T : struct

@@ -9,17 +9,17 @@ internal sealed class WatchedStream : IAsyncDisposable
     private readonly CancellationToken _caller;
     private readonly CancellationTokenSource _timer;
     private readonly CancellationTokenSource _linked;
-    private readonly IAsyncEnumerator<ChatResponseUpdate> _updates;
+    private readonly Func<CancellationToken, IAsyncEnumerable<ChatResponseUpdate>> _open;
+    private IAsyncEnumerator<ChatResponseUpdate>? _updates;
     private Task<bool>? _pending;
     private bool _hasFinishReason;
 
     public WatchedStream(
         Func<CancellationToken, IAsyncEnumerable<ChatResponseUpdate>> open, ChatResilienceOptions options, TimeProvider time, CancellationToken caller)
     {
-        (_options, _caller) = (options, caller);
+        (_open, _options, _caller) = (open, options, caller);
         _timer = new CancellationTokenSource(options.CallTimeout, time);
         _linked = CancellationTokenSource.CreateLinkedTokenSource(caller, _timer.Token);
-        _updates = open(_linked.Token).GetAsyncEnumerator(_linked.Token);
     }
 
     /// <summary>Gets the update, or null at the end.</summary>
@@ -33,6 +33,7 @@ internal sealed class WatchedStream : IAsyncDisposable
         _timer.CancelAfter(_options.CallTimeout);
         try
         {
+            _updates ??= _open(_linked.Token).GetAsyncEnumerator(_linked.Token);
             _pending = _updates.MoveNextAsync().AsTask();
             Current = await _pending.WaitAsync(_linked.Token).ConfigureAwait(false) ? _updates.Current : null;
         }
@@ -55,9 +56,9 @@ internal sealed class WatchedStream : IAsyncDisposable
         if (_pending is { IsCompleted: false } pending)
         {
             // A client that does not look at its token still holds the enumerator: it is disposed of when it lets go.
-            _ = pending.ContinueWith(_ => _updates.DisposeAsync().AsTask(), TaskScheduler.Default);
+            _ = pending.ContinueWith(_ => _updates!.DisposeAsync().AsTask(), TaskScheduler.Default);
         }
-        else
+        else if (_updates is not null)
         {
             await _updates.DisposeAsync().ConfigureAwait(false);
         }

@@ -54,6 +54,7 @@ public sealed class RequestSettingsTests
     [InlineData("aries.refinement.max_turns", 0)]
     [InlineData("aries.refinement.token_budget", -1L)]
     [InlineData("aries.refinement.time_budget_seconds", "NaN")]
+    [InlineData("aries.refinement.time_budget_seconds", -1e300)]
     [InlineData("aries.refinement.enabled", "perhaps")]
     public async Task Settings_OutOfRange_AreArgumentErrors(string name, object value)
     {
@@ -63,6 +64,14 @@ public sealed class RequestSettingsTests
         await Assert.ThrowsAnyAsync<ArgumentException>(() => client.GetResponseAsync("x", new ChatOptions { AdditionalProperties = new() { [name] = value } }, Token));
 
         Assert.Empty(inner.Calls);
+    }
+
+    [Fact]
+    public async Task WithRefinement_EndlessTime_IsNoLimit()
+    {
+        IChatClient client = new ScriptedChatClient("a", "b").AsBuilder().UseSelfRefinement().Build();
+
+        Assert.Equal("b", (await client.GetResponseAsync("x", ((ChatOptions?)null).WithRefinement(timeBudget: TimeSpan.MaxValue), Token)).Text);
     }
 
     [Fact]
