@@ -73,5 +73,5 @@ internal static class LlamaLoop
     }
 
     // Beside the runs, so that all have one base model: adapters name the base that they belong to.
-    private static string BasePath(string root) => Path.Combine(Path.GetDirectoryName(root)!, "base");
+    public static string BasePath(string root) => Path.Combine(Path.GetDirectoryName(root)!, "base");
 }
