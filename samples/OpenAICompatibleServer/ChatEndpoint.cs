@@ -30,7 +30,7 @@ internal sealed class ChatEndpoint(ServedModels models, TimeProvider time, ILogg
         catch (Exception exception)
         {
             ApiException api = stopping.IsCancellationRequested ? ApiException.Stopping() : ApiException.Of(exception);
-            if (api.Status >= StatusCodes.Status500InternalServerError)
+            if (api.Status >= StatusCodes.Status500InternalServerError && !stopping.IsCancellationRequested)
             {
                 ServerLog.AnswerFailed(logger, exception);
             }

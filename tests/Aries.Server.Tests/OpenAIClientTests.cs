@@ -41,7 +41,7 @@ public sealed class OpenAIClientTests
     [Fact]
     public async Task CompleteChatStreaming_Updates_JoinToTheWholeAnswer()
     {
-        using ToyPolicyModel policy = new();
+        using ScriptedPolicyModel policy = new(text => $"A long answer to {text}");
         Response expected = await policy.GenerateAsync(Prompt, Sampling, Token);
         await using RunningServer server = await RunningServer.StartAsync(policy);
 

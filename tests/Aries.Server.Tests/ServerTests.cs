@@ -203,19 +203,17 @@ public sealed class ServerTests
     [Fact]
     public async Task Post_TwoHundredStreamsAtOnce_EachGetsItsOwnText()
     {
-        using ToyPolicyModel policy = new();
+        using ScriptedPolicyModel policy = new(text => $"Here is a long answer to {text}, as it comes in pieces.");
         await using RunningServer server = await RunningServer.StartAsync(policy);
-        string[] bodies = [.. Enumerable.Range(0, 200).Select(i => $$"""{"stream": true, "seed": {{i}}, """ + Ask[1..].Replace("Q", $"Question {i}", StringComparison.Ordinal))];
-        GenerationRequest[] requests = [.. Enumerable.Range(0, 200).Select(i => new GenerationRequest($"Question {i}", new SamplingOptions { Seed = i }))];
-        string[] expected = [.. (await policy.GenerateAsync(requests, Token)).Select(response => response.Text)];
+        string[] bodies = [.. Enumerable.Range(0, 200).Select(i => """{"stream": true, """ + Ask[1..].Replace("Q", $"question {i}", StringComparison.Ordinal))];
 
         // All streams are open before the first one is read.
         HttpResponseMessage[] responses = await Task.WhenAll(bodies.Select(body => server.PostAsync(body, untilEnd: false, Token)));
         (List<JsonElement> Events, bool IsDone)[] streams = await Task.WhenAll(responses.Select(ReadEventsAsync));
 
         Assert.All(streams, stream => Assert.True(stream.IsDone));
-        Assert.Equal(expected, streams.Select(stream => TextOf(stream.Events)));
-        Assert.Equal(200, expected.Distinct().Count());
+        Assert.Equal(Enumerable.Range(0, 200).Select(i => $"Here is a long answer to question {i}, as it comes in pieces."), streams.Select(stream => TextOf(stream.Events)));
+        Assert.Equal(200, policy.CallCount);
     }
 
     [Fact]
