@@ -105,7 +105,7 @@ public class BalancedPolicyModelTests
     {
         FakeTimeProvider time = new();
         Endpoint endpoint = new() { Fail = call => call == 0 ? new HttpRequestException("429") : null };
-        using BalancedPolicyModel balanced = new([new PolicyEndpoint("a", endpoint)], Quick with { ReadRetryAfter = _ => TimeSpan.FromSeconds(30) }, timeProvider: time);
+        using BalancedPolicyModel balanced = new([new PolicyEndpoint("a", endpoint)], Quick with { RetryAfter = _ => TimeSpan.FromSeconds(30) }, timeProvider: time);
         Task<Response> call = balanced.GenerateAsync("Q", cancellationToken: TestContext.Current.CancellationToken);
         await endpoint.Failed.WaitAsync(TestContext.Current.CancellationToken);
 

@@ -218,7 +218,7 @@ public sealed class BalancedPolicyModel : IPolicyModel
         }
         else
         {
-            _pool.ReturnFailed(endpoint, _options.ReadRetryAfter?.Invoke(failure));
+            _pool.ReturnFailed(endpoint, _options.RetryAfter?.Invoke(failure));
         }
     }
 

@@ -26,7 +26,7 @@ public sealed record BalancedPolicyOptions
 
     /// <summary>Gets or sets what reads out of a failure how long the endpoint asks to be left alone, such as an HTTP response's <c>Retry-After</c>.</summary>
     /// <value>The default is null: nothing does. A longer time than the rest takes its place; <see cref="MaxRest"/> does not limit it.</value>
-    public Func<Exception, TimeSpan?>? ReadRetryAfter { get; set; }
+    public Func<Exception, TimeSpan?>? RetryAfter { get; set; }
 
     /// <summary>Checks every value.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A value is outside its range; the message names it and the range.</exception>
