@@ -28,7 +28,9 @@ RootCommand command = new("Serves a model on /v1/chat/completions and /v1/models
     model, adapter, name, port, address, apiKey, turns, template, maxBatch, maxConcurrency, maxQueue, maxBytes, grace,
 };
 command.SetAction(RunAsync);
-return await command.Parse(args).InvokeAsync();
+
+// Signals are the host's business: it lets running answers end.
+return await command.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
 
 async Task<int> RunAsync(ParseResult given, CancellationToken cancellationToken)
 {
@@ -63,7 +65,7 @@ async Task<int> RunAsync(ParseResult given, CancellationToken cancellationToken)
         await using WebApplication app = ServerApplication.Create(policy, options);
         await app.StartAsync(cancellationToken);
         ServedModels models = app.Services.GetRequiredService<ServedModels>();
-        Console.WriteLine($"Serving {string.Join(" and ", models.Names)} on {app.Urls.Single()}/v1. Press Ctrl+C to stop.");
+        Console.WriteLine($"Serving {string.Join(" and ", models.Names)} on {app.Urls.Single()}/v1. Ctrl+C stops.");
         await app.WaitForShutdownAsync(cancellationToken);
         return 0;
     }
