@@ -13,7 +13,7 @@ using QuickStart;
 using Spectre.Console;
 
 Option<string?> model = new("--model") { Description = "A Hugging Face model folder; with --endpoint the name of a model there. The default is QuickStart's model, which solves word problems." };
-Option<Uri?> endpoint = new("--endpoint") { Description = "The address of an OpenAI-compatible service, such as http://127.0.0.1:8080/v1; needs --model." };
+Option<string?> endpoint = new("--endpoint") { Description = "The address of an OpenAI-compatible service, such as http://127.0.0.1:8080/v1; needs --model." };
 Option<string?> apiKey = new("--api-key") { Description = "The service's key. The default is what OPENAI_API_KEY holds." };
 Option<int> turns = new("--turns") { Description = "The answers of a chain: the direct one and its rewrites.", DefaultValueFactory = _ => 3 };
 Option<string?> template = new("--template") { Description = "The text that asks for a rewrite, with {question} and {response}. The default is the library's; QuickStart's model has its own." };
@@ -79,8 +79,9 @@ async Task<int> RunAsync(ParseResult given, CancellationToken cancellationToken)
     }
 }
 
-IChatClient CreateClient(Uri address, ParseResult given) => new OpenAIClient(
-        new ApiKeyCredential(given.GetValue(apiKey) ?? Environment.GetEnvironmentVariable("OPENAI_API_KEY") ?? "none"), new OpenAIClientOptions { Endpoint = address })
+IChatClient CreateClient(string address, ParseResult given) => new OpenAIClient(
+        new ApiKeyCredential(given.GetValue(apiKey) ?? Environment.GetEnvironmentVariable("OPENAI_API_KEY") ?? "none"),
+        new OpenAIClientOptions { Endpoint = Uri.TryCreate(address, UriKind.Absolute, out Uri? uri) ? uri : throw new ArgumentException($"--endpoint {address} is no address.") })
     .GetChatClient(given.GetValue(model) ?? throw new ArgumentException("--endpoint needs --model: the name of a model there."))
     .AsIChatClient();
 
