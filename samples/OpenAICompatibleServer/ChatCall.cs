@@ -28,18 +28,21 @@ internal sealed record ChatCall
     /// <exception cref="ApiException">It is not what the server takes.</exception>
     public static async Task<ChatCall> ReadAsync(Stream body, int defaultMaxTokens, CancellationToken cancellationToken)
     {
-        ChatRequest request;
         try
         {
-            request = await JsonSerializer.DeserializeAsync(body, ProtocolJson.Default.ChatRequest, cancellationToken)
+            ChatRequest request = await JsonSerializer.DeserializeAsync(body, ProtocolJson.Default.ChatRequest, cancellationToken)
                 ?? throw ApiException.Invalid("The body is null; it must be an object.", null);
+            return Check(request, defaultMaxTokens);
         }
         catch (JsonException exception)
         {
             throw ApiException.Invalid($"The body is not a request in JSON: {exception.Message}", exception.Path is { Length: > 2 } path ? path[2..] : null, "invalid_json", exception);
         }
-
-        return Check(request, defaultMaxTokens);
+        catch (InvalidOperationException exception)
+        {
+            // How JsonElement tells of a lone surrogate, found when a text is read.
+            throw ApiException.Invalid("A text of the body is not valid Unicode.", null, "invalid_json", exception);
+        }
     }
 
     private static ChatCall Check(ChatRequest request, int defaultMaxTokens)
@@ -165,7 +168,7 @@ internal sealed record ChatCall
         JsonValueKind.Null or JsonValueKind.False => true,
         JsonValueKind.Number => value.GetDouble() == 0,
         JsonValueKind.Array => value.GetArrayLength() == 0,
-        JsonValueKind.Object => !value.EnumerateObject().Any() || (name == "response_format" && value.TryGetProperty("type", out JsonElement type) && type.ValueEquals("text")),
+        JsonValueKind.Object => !value.EnumerateObject().Any() || (name == "response_format" && value.TryGetProperty("type", out JsonElement type) && type.ValueKind == JsonValueKind.String && type.ValueEquals("text")),
         JsonValueKind.String => name == "service_tier" && value.GetString() is "auto" or "default",
         _ => false,
     };

@@ -41,6 +41,8 @@ public sealed class ServerTests
     [InlineData("""{"frequency_penalty": 0.5, ASK""", 400, "frequency_penalty", "unsupported_parameter")]
     [InlineData("""{"tools": [{"type": "function"}], ASK""", 400, "tools", "unsupported_parameter")]
     [InlineData("""{"response_format": {"type": "json_object"}, ASK""", 400, "response_format", "unsupported_parameter")]
+    [InlineData("""{"response_format": {"type": 5}, ASK""", 400, "response_format", "unsupported_parameter")]
+    [InlineData("""{"model": "toy", "messages": [{"role": "user", "content": "\ud800"}]}""", 400, null, "invalid_json")]
     [InlineData("""{"no_such_thing": "x", ASK""", 400, "no_such_thing", "unsupported_parameter")]
     [InlineData("""{"stream_options": {"include_usage": true}, ASK""", 400, "stream_options", null)]
     public async Task Post_WrongRequest_IsAnErrorInOpenAIsFormAndTheServerLives(string body, int status, string? param, string? code)
