@@ -48,7 +48,7 @@ public partial class ArchitectureTests
     }
 
     [Theory]
-    [InlineData(typeof(AriesLoop), "Microsoft.Extensions.")]
+    [InlineData(typeof(AriesLoop), "Microsoft.Extensions.", "Microsoft.Win32.Primitives")] // the framework's, for a process that cannot be started
     [InlineData(typeof(IPreferenceLoss))]
     [InlineData(typeof(ChatTemplate), "Aries.Core")]
     [InlineData(typeof(ManagedPolicyModel), "Aries.Core", "Aries.LocalModels", "Aries.Preferences", "Microsoft.ML.Tokenizers", "Microsoft.Extensions.")]
