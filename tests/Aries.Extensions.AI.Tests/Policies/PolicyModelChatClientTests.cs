@@ -14,7 +14,14 @@ public sealed class PolicyModelChatClientTests
         IChatClient client = policy.AsIChatClient(new SamplingOptions { MinP = 0.125f });
         ChatOptions options = new()
         {
-            Instructions = "be brief", Temperature = 0.25f, TopP = 0.5f, TopK = 7, MaxOutputTokens = 33, StopSequences = ["END"], Seed = 9, ResponseFormat = ChatResponseFormat.Text,
+            Instructions = "be brief",
+            Temperature = 0.25f,
+            TopP = 0.5f,
+            TopK = 7,
+            MaxOutputTokens = 33,
+            StopSequences = ["END"],
+            Seed = 9,
+            ResponseFormat = ChatResponseFormat.Text,
         };
 
         await client.GetResponseAsync([new(ChatRole.User, "a"), new(ChatRole.Assistant, "b"), new(ChatRole.User, [new TextContent("c"), new TextContent("d")])], options, Token);
