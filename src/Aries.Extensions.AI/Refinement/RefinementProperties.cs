@@ -68,10 +68,9 @@ internal static class RefinementProperties
             _buffer = null;
         }
 
-        return new AdditionalPropertiesDictionary(others ?? [])
-        {
-            [Trace] = Encoding.UTF8.GetString(line.WrittenSpan[..^1]),
-            [AnswerIndex] = answerIndex,
-        };
+        AdditionalPropertiesDictionary properties = others is null ? [] : new AdditionalPropertiesDictionary(others);
+        properties[Trace] = Encoding.UTF8.GetString(line.WrittenSpan[..^1]);
+        properties[AnswerIndex] = answerIndex;
+        return properties;
     }
 }
