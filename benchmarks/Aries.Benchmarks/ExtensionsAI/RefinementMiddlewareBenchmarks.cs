@@ -6,7 +6,7 @@ namespace Aries.Benchmarks.ExtensionsAI;
 
 /// <summary>What refinement costs beside the model: a client that answers at once, asked directly and through the middleware.</summary>
 [MemoryDiagnoser]
-public sealed class RefinementMiddlewareBenchmarks : IDisposable
+public class RefinementMiddlewareBenchmarks : IDisposable
 {
     private static readonly ChatMessage[] Messages = [new(ChatRole.System, "Answer briefly."), new(ChatRole.User, "Why is the sky blue?")];
     private static readonly ChatOptions Options = new() { Temperature = 0.7f, MaxOutputTokens = 256 };
@@ -25,6 +25,7 @@ public sealed class RefinementMiddlewareBenchmarks : IDisposable
     {
         _plain.Dispose();
         _refined.Dispose();
+        GC.SuppressFinalize(this);
     }
 
     /// <summary>As many direct calls as the refinement makes.</summary>

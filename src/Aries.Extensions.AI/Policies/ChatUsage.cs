@@ -31,8 +31,15 @@ internal static class ChatUsage
         {
             if (responses[index].Usage is { } usage)
             {
-                sum ??= new UsageDetails();
-                sum.Add(Sanitised(usage));
+                UsageDetails read = Sanitised(usage);
+                if (sum is null)
+                {
+                    sum = read;
+                }
+                else
+                {
+                    sum.Add(read);
+                }
             }
         }
 

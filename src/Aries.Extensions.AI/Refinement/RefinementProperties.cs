@@ -15,6 +15,12 @@ internal static class RefinementProperties
     public const string Trace = "aries.trace";
     public const string AnswerIndex = "aries.answer_index";
 
+    // A writer of JSON asks for 4 KB at a time: kept a thread, as long as it is small.
+    private const int LargestKeptBuffer = 64 * 1024;
+
+    [ThreadStatic]
+    private static ArrayBufferWriter<byte>? _buffer;
+
     private static readonly string[] OfRequests = [IsEnabled, MaxTurns, TokenBudget, TimeBudget, StreamDrafts];
 
     /// <summary>Tells whether a request carries settings of its own.</summary>
@@ -54,12 +60,17 @@ internal static class RefinementProperties
     /// <summary>Writes what came of a refinement.</summary>
     public static AdditionalPropertiesDictionary Write(AdditionalPropertiesDictionary? others, RefinementTrace trace, int answerIndex)
     {
-        ArrayBufferWriter<byte> line = new();
+        ArrayBufferWriter<byte> line = _buffer ??= new ArrayBufferWriter<byte>();
+        line.ResetWrittenCount();
         TraceJsonl.WriteLine(line, trace);
-        return new AdditionalPropertiesDictionary(others ?? [])
+        if (line.Capacity > LargestKeptBuffer)
         {
-            [Trace] = Encoding.UTF8.GetString(line.WrittenSpan[..^1]),
-            [AnswerIndex] = answerIndex,
-        };
+            _buffer = null;
+        }
+
+        AdditionalPropertiesDictionary properties = others is null ? [] : new AdditionalPropertiesDictionary(others);
+        properties[Trace] = Encoding.UTF8.GetString(line.WrittenSpan[..^1]);
+        properties[AnswerIndex] = answerIndex;
+        return properties;
     }
 }
