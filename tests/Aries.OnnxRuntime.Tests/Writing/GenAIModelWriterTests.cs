@@ -40,7 +40,7 @@ public sealed class GenAIModelWriterTests(ExportedModels models)
         int[][] sequences = [.. Enumerable.Range(0, 3).Select(index => Prompts[index].GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()).ToArray())];
         int[] kept = [sequences[0].Length - 1, sequences[1].Length - 3, sequences[2].Length - 2];
         using DecoderGraph graph = LoadGraph(models.Stories);
-        graph.EnsureCache(3, 64);
+        graph.EnsureCache(3, 512);
         for (int slot = 0; slot < 3; slot++)
         {
             int half = kept[slot] / 2;
@@ -113,7 +113,7 @@ public sealed class GenAIModelWriterTests(ExportedModels models)
         Assert.Equal(values.Select(BFloat16Bits.Round), Enumerable.Range(0, values.Length).Select(index => BitConverter.ToUInt16(data, offset + (2 * index))));
     }
 
-    // A model of 260 thousand weights has none to spare: its perplexity grows by less than the factor below, which leaves a half again over what was measured (1.10).
+    // A model of 260 thousand weights has none to spare. Measured: a factor of 1.124; kernels of other processors sum the eight-bit activations otherwise, which leaves room to 1.15.
     [Fact]
     public async Task Write_FourBitWeights_LosesLittlePerplexity()
     {
@@ -206,7 +206,7 @@ public sealed class GenAIModelWriterTests(ExportedModels models)
         Assert.Equal("llama", model.GetProperty("type").GetString());
         Assert.Equal(512, model.GetProperty("context_length").GetInt32());
         Assert.Equal(-1, model.GetProperty("pad_token_id").GetInt32());
-        Assert.Equal(2, model.GetProperty("eos_token_id")[0].GetInt32());
+        Assert.Equal(LlamaConfigReader.Read(ExportedModels.StoriesSource).EndTokenIds, model.GetProperty("eos_token_id").EnumerateArray().Select(id => id.GetInt32()));
         Assert.Equal(4, model.GetProperty("decoder").GetProperty("num_key_value_heads").GetInt32());
         Assert.True(File.Exists(Path.Combine(models.Stories, "tokenizer.json")));
     }
