@@ -16,4 +16,7 @@ internal static class BFloat16Bits
 
         return (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
     }
+
+    /// <summary>Gives the float32 of the same value.</summary>
+    public static float ToSingle(ushort bits) => BitConverter.UInt32BitsToSingle((uint)bits << 16);
 }
