@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using Aries.Extensions.AI;
 using Aries.Managed;
+using Aries.OnnxRuntime;
 using Aries.Preferences;
 using Aries.TestKit;
 
@@ -52,6 +53,7 @@ public partial class ArchitectureTests
     [InlineData(typeof(IPreferenceLoss))]
     [InlineData(typeof(ChatTemplate), "Aries.Core")]
     [InlineData(typeof(ManagedPolicyModel), "Aries.Core", "Aries.LocalModels", "Aries.Preferences", "Microsoft.ML.Tokenizers", "Microsoft.Extensions.")]
+    [InlineData(typeof(OnnxRuntimePolicyModel), "Aries.Core", "Aries.LocalModels", "Microsoft.ML.OnnxRuntime", "Google.Protobuf", "Microsoft.Extensions.")]
     [InlineData(typeof(ChatClientPolicyModel), "Aries.Core", "Microsoft.Extensions.", "Polly.Core")]
     public void Assembly_References_AreTheFrameworkAndItsRoles(Type type, params string[] allowed)
     {
@@ -66,6 +68,7 @@ public partial class ArchitectureTests
     [InlineData(typeof(IPreferenceLoss), "Aries.Preferences")]
     [InlineData(typeof(ChatTemplate), "Aries")]
     [InlineData(typeof(ManagedPolicyModel), "Aries.Managed")]
+    [InlineData(typeof(OnnxRuntimePolicyModel), "Aries.OnnxRuntime")]
     [InlineData(typeof(ChatClientPolicyModel), "Aries.Extensions.AI")]
     public void PublicTypes_Namespaces_AreThePackagesOwn(Type type, string expected)
     {
@@ -80,6 +83,7 @@ public partial class ArchitectureTests
     [InlineData(typeof(IPreferenceLoss))]
     [InlineData(typeof(ChatTemplate))]
     [InlineData(typeof(ManagedPolicyModel))]
+    [InlineData(typeof(OnnxRuntimePolicyModel))]
     [InlineData(typeof(ChatClientPolicyModel))]
     public void PublicTypes_Documentation_HasASummaryForEach(Type type)
     {
@@ -94,7 +98,7 @@ public partial class ArchitectureTests
     {
         Type[] open =
         [
-            .. new[] { typeof(AriesLoop), typeof(IPreferenceLoss), typeof(ChatTemplate), typeof(ManagedPolicyModel), typeof(ChatClientPolicyModel) }
+            .. new[] { typeof(AriesLoop), typeof(IPreferenceLoss), typeof(ChatTemplate), typeof(ManagedPolicyModel), typeof(OnnxRuntimePolicyModel), typeof(ChatClientPolicyModel) }
                 .SelectMany(type => type.Assembly.GetExportedTypes())
                 .Where(type => type is { IsClass: true, IsSealed: false, IsAbstract: false }),
         ];

@@ -19,6 +19,31 @@ internal sealed class PromptEncoder
         EndTokenIds = [.. modelEndTokenIds.Prepend(EndTokenId).Distinct()];
     }
 
+    /// <summary>Makes the encoder of a model.</summary>
+    /// <param name="modelPath">The model's folder or llama2.c file.</param>
+    /// <param name="vocabularySize">The number of ids that the model knows.</param>
+    /// <param name="endTokenIds">The ids that end a text of the model; at least one.</param>
+    /// <param name="tokenizer">Its tokenizer.</param>
+    /// <param name="template">The chat template, or null for the one that the folder names; a file's prompts are plain.</param>
+    /// <exception cref="ModelFormatException">The tokenizer has ids that the model has not, or lacks a token of the template, or the template is of an unknown kind.</exception>
+    public static PromptEncoder Create(
+        string modelPath, int vocabularySize, IReadOnlyList<int> endTokenIds, ITextTokenizer tokenizer, ChatTemplate? template)
+    {
+        // Models often have a few rows more than their tokenizer has tokens, to make a round number; never fewer.
+        if (tokenizer.VocabularySize > vocabularySize)
+        {
+            throw new ModelFormatException(
+                modelPath,
+                $"the tokenizer has ids up to {tokenizer.VocabularySize - 1}, but the model only {vocabularySize} of them (vocab_size).",
+                "The two do not belong together: download both again.");
+        }
+
+        ChatTemplate chosen = template is not null
+            ? ChatTemplateReader.Check(template, tokenizer, modelPath)
+            : File.Exists(modelPath) ? ChatTemplate.Plain : ChatTemplateReader.Read(modelPath, tokenizer);
+        return new PromptEncoder(tokenizer, chosen, endTokenIds);
+    }
+
     public ChatTemplate Template { get; }
 
     /// <summary>Gets the id that is appended to a response.</summary>

@@ -28,7 +28,7 @@ public static class CheckpointFingerprint
     private static readonly string[] IgnoredKeys = ["_name_or_path", "transformers_version", "base_model_name_or_path", "inference_mode"];
 
     /// <summary>Computes the fingerprint of a checkpoint.</summary>
-    /// <param name="modelPath">A Hugging Face model folder, or a llama2.c checkpoint file.</param>
+    /// <param name="modelPath">A Hugging Face model folder, a model folder of ONNX Runtime GenAI, or a llama2.c checkpoint file.</param>
     /// <param name="adapterPath">A PEFT adapter folder, or null for none.</param>
     /// <param name="cancellationToken">Cancels the reading; looked at once a megabyte.</param>
     /// <returns>SHA-256 in 64 lower-case hexadecimal digits.</returns>
@@ -64,7 +64,8 @@ public static class CheckpointFingerprint
 
     private static void AddFolder(IncrementalHash hash, string folder, CancellationToken cancellationToken)
     {
-        AddJson(hash, Path.Combine(folder, "config.json"));
+        bool isGenAI = File.Exists(Path.Combine(folder, GenAIConfig.FileName));
+        AddJson(hash, Path.Combine(folder, isGenAI ? GenAIConfig.FileName : "config.json"));
         foreach (string name in JsonFiles)
         {
             if (File.Exists(Path.Combine(folder, name)))
@@ -79,6 +80,17 @@ public static class CheckpointFingerprint
             {
                 AddFile(hash, name, Path.Combine(folder, name), cancellationToken);
             }
+        }
+
+        if (isGenAI)
+        {
+            // The graph, and the files beside it that hold its weights.
+            foreach (string path in Directory.GetFiles(folder, "*.onnx*").Order(StringComparer.Ordinal))
+            {
+                AddFile(hash, Path.GetFileName(path), path, cancellationToken);
+            }
+
+            return;
         }
 
         using SafetensorsFolder weights = SafetensorsFolder.Open(folder);

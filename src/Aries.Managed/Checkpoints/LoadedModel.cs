@@ -45,29 +45,11 @@ internal sealed class LoadedModel
     /// <param name="tokenizer">Its tokenizer.</param>
     /// <param name="template">The chat template, or null for the one that the folder names; a file's prompts are plain.</param>
     /// <exception cref="ModelFormatException">The tokenizer has ids that the model has not, or lacks a token of the template, or the template is of an unknown kind.</exception>
-    public static PromptEncoder CreateEncoder(string modelPath, LlamaConfig config, ITextTokenizer tokenizer, ChatTemplate? template)
-    {
-        CheckVocabulary(config, tokenizer, modelPath);
-        ChatTemplate chosen = template is not null
-            ? ChatTemplateReader.Check(template, tokenizer, modelPath)
-            : File.Exists(modelPath) ? ChatTemplate.Plain : ChatTemplateReader.Read(modelPath, tokenizer);
-        return new PromptEncoder(tokenizer, chosen, config.EndTokenIds);
-    }
+    public static PromptEncoder CreateEncoder(string modelPath, LlamaConfig config, ITextTokenizer tokenizer, ChatTemplate? template) =>
+        PromptEncoder.Create(modelPath, config.VocabularySize, config.EndTokenIds, tokenizer, template);
 
     private static ITextTokenizer LoadTokenizer(string path) =>
         Directory.Exists(path) ? TokenizerFolder.Load(path)
         : Path.GetExtension(path) == ".json" ? TokenizerJsonReader.ReadFile(path)
         : Llama2cTokenizerReader.Read(path);
-
-    private static void CheckVocabulary(LlamaConfig config, ITextTokenizer tokenizer, string modelPath)
-    {
-        // Models often have a few rows more than their tokenizer has tokens, to make a round number; never fewer.
-        if (tokenizer.VocabularySize > config.VocabularySize)
-        {
-            throw new ModelFormatException(
-                modelPath,
-                $"the tokenizer has ids up to {tokenizer.VocabularySize - 1}, but the model only {config.VocabularySize} of them (vocab_size).",
-                "The two do not belong together: download both again.");
-        }
-    }
 }

@@ -3,12 +3,6 @@ namespace Aries.Managed;
 /// <summary>Reads and writes Llama-family models as Hugging Face folders: <c>config.json</c> and safetensors.</summary>
 internal static class LlamaFolder
 {
-    private static readonly string[] CopiedFiles =
-    [
-        "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
-        "tokenizer.model", "tokenizer.bin", "chat_template.jinja", "chat_template.json", "LICENSE", "NOTICE",
-    ];
-
     /// <summary>Reads a Hugging Face folder, or a llama2.c checkpoint file.</summary>
     /// <param name="modelPath">The folder, or the file.</param>
     /// <param name="storage">How the matrices are packed, to be read only; null for plain float32, which can be trained and saved.</param>
@@ -24,7 +18,7 @@ internal static class LlamaFolder
 
         LlamaConfig config = LlamaConfigReader.Read(modelPath);
         using SafetensorsFolder source = SafetensorsFolder.Open(modelPath);
-        CheckTensors(config, source);
+        LlamaTensors.Check(config, source);
         return (config, LlamaWeights.Create(config, (name, rows, columns) => ReadTensor(source, name, rows, columns, storage)));
     }
 
@@ -49,17 +43,14 @@ internal static class LlamaFolder
             SafetensorsWriter.Write(
                 Path.Combine(aside, "model.safetensors"), weights.Parameters().Select(parameter => SafetensorsTensor.Of(parameter)), type);
             WriteConfig(Path.Combine(aside, "config.json"), config, sourceFolder, type);
-            foreach (string name in CopiedFiles)
+            if (sourceFolder is not null)
             {
-                if (sourceFolder is not null && File.Exists(Path.Combine(sourceFolder, name)))
-                {
-                    Copy(Path.Combine(sourceFolder, name), Path.Combine(aside, name));
-                }
+                CompanionFiles.Copy(sourceFolder, aside);
             }
 
             if (tokenizer is not null)
             {
-                Copy(tokenizer, Path.Combine(aside, "tokenizer.bin"));
+                CompanionFiles.CopyFile(tokenizer, Path.Combine(aside, "tokenizer.bin"));
                 _ = Llama2cTokenizerWriter.Write(tokenizer, aside);
             }
 
@@ -85,12 +76,6 @@ internal static class LlamaFolder
         return parameter;
     }
 
-    private static void Copy(string source, string target)
-    {
-        using FileStream stream = File.OpenRead(source);
-        AtomicOutput.WriteFile(target, stream.CopyTo);
-    }
-
     private static void WriteConfig(string path, LlamaConfig config, string? sourceFolder, WeightType type)
     {
         if (sourceFolder is not null && File.Exists(Path.Combine(sourceFolder, "config.json")) && SaysTheSame(LlamaConfigReader.Read(sourceFolder), config))
@@ -107,56 +92,4 @@ internal static class LlamaFolder
     private static bool SaysTheSame(LlamaConfig left, LlamaConfig right) =>
         left.EndTokenIds.SequenceEqual(right.EndTokenIds)
         && left with { EndTokenIds = [], BeginTokenId = null } == right with { EndTokenIds = [], BeginTokenId = null };
-
-    private static void CheckTensors(LlamaConfig config, SafetensorsFolder source)
-    {
-        HashSet<string> known = new(StringComparer.Ordinal);
-        foreach (LlamaTensorShape wanted in LlamaTensorShape.Of(config))
-        {
-            known.Add(wanted.Name);
-            CheckTensor(wanted, source);
-        }
-
-        // A tied head may be stored beside the embedding; old Llama 2 files hold the rotary frequencies, which follow from the configuration.
-        string? surplus = source.Names.FirstOrDefault(
-            name => !known.Contains(name) && name != "lm_head.weight" && !name.EndsWith(".rotary_emb.inv_freq", StringComparison.Ordinal));
-        if (surplus is not null)
-        {
-            throw new ModelFormatException(
-                source.Source,
-                $"the weights hold '{surplus}', for which config.json has no place.",
-                "The two do not belong together, or the model is not of the kind that config.json names: download both again.");
-        }
-    }
-
-    private static void CheckTensor(LlamaTensorShape wanted, SafetensorsFolder source)
-    {
-        if (!source.TryGet(wanted.Name, out SafetensorsFile file, out SafetensorsEntry entry))
-        {
-            string fix = wanted.Name == "lm_head.weight"
-                ? "Set \"tie_word_embeddings\": true in config.json if the model's head is its embedding; otherwise download the weights again."
-                : "config.json and the weights do not belong together, or a shard is missing: download both again.";
-            throw new ModelFormatException(source.Source, $"the weights lack '{wanted.Name}' of shape {wanted.ShapeText}.", fix);
-        }
-
-        if (!entry.Shape.SequenceEqual(wanted.Shape))
-        {
-            throw new ModelFormatException(
-                file.Path,
-                $"the tensor '{wanted.Name}' has the shape {entry.ShapeText}, but config.json asks for {wanted.ShapeText} ({wanted.Keys}).",
-                "config.json and the weights do not belong together: download both again.");
-        }
-
-        if (entry.Type == SafetensorsType.Other)
-        {
-            throw new ModelFormatException(
-                file.Path, $"the tensor '{wanted.Name}' has the dtype {entry.TypeName}.", "Quantised weights cannot be read: use the model's F32, F16 or BF16 weights.");
-        }
-
-        if (entry.ElementCount > Array.MaxLength)
-        {
-            throw new ModelFormatException(
-                file.Path, $"the tensor '{wanted.Name}' has {entry.ElementCount} elements, more than the {Array.MaxLength} that one array holds.", "Use a smaller model.");
-        }
-    }
 }

@@ -27,12 +27,7 @@ internal sealed class RotaryTable
         ArgumentNullException.ThrowIfNull(config);
         HeadSize = config.HeadSize;
         _contextLength = config.ContextLength;
-        _frequencies = new double[HeadSize / 2];
-        for (int index = 0; index < _frequencies.Length; index++)
-        {
-            double frequency = Math.Pow(config.RopeTheta, -2.0 * index / HeadSize);
-            _frequencies[index] = config.RopeScaling is null ? frequency : Rescale(frequency, config.RopeScaling);
-        }
+        _frequencies = RotaryFrequencies.Of(config);
     }
 
     /// <summary>Gets the width of a head.</summary>
@@ -56,25 +51,6 @@ internal sealed class RotaryTable
     /// <exception cref="ArgumentException">The columns are no whole heads, or positions are missing.</exception>
     /// <exception cref="ArgumentOutOfRangeException">A position lies outside the context.</exception>
     public void Backward(Matrix gradient, int[] positions, WorkerPool pool) => Rotate(gradient, positions, -1, pool);
-
-    // As transformers' _compute_llama3_parameters: long waves slowed by the factor, short ones kept, those between blended.
-    private static double Rescale(double frequency, Llama3RopeScaling scaling)
-    {
-        double wavelength = 2 * Math.PI / frequency;
-        if (wavelength < scaling.OriginalContextLength / scaling.HighFrequencyFactor)
-        {
-            return frequency;
-        }
-
-        if (wavelength > scaling.OriginalContextLength / scaling.LowFrequencyFactor)
-        {
-            return frequency / scaling.Factor;
-        }
-
-        double kept = ((scaling.OriginalContextLength / wavelength) - scaling.LowFrequencyFactor)
-            / (scaling.HighFrequencyFactor - scaling.LowFrequencyFactor);
-        return ((1 - kept) * frequency / scaling.Factor) + (kept * frequency);
-    }
 
     private static void RotateRow(Span<float> row, ReadOnlySpan<float> cosines, ReadOnlySpan<float> sines, float direction)
     {

@@ -1,6 +1,4 @@
-using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
-using System.Threading.Channels;
 
 namespace Aries.Managed;
 
@@ -15,7 +13,7 @@ public sealed class ManagedPolicyModel : IPolicyModel, ILogProbabilityModel
     /// <summary>The backend's name in <see cref="PolicyModelMetadata.ProviderName"/>.</summary>
     public const string ProviderName = "aries.managed";
 
-    private readonly SemaphoreSlim _gate = new(1, 1);
+    private readonly EngineQueue _queue = new();
     private readonly WorkerPool? _ownPool;
     private readonly PolicyModelMetadata _metadata;
     private Engines? _engines;
@@ -30,8 +28,7 @@ public sealed class ManagedPolicyModel : IPolicyModel, ILogProbabilityModel
         };
         Transformer transformer = new(config, model.Weights, model.Adapter, _ownPool ?? WorkerPool.Shared);
         _engines = new Engines(
-            model.Encoder,
-            config.ContextLength,
+            new RequestEncoder(model.Encoder, config.ContextLength),
             new DecodingEngine(transformer, options.MaxBatchSize, options.PrefillLength, options.PromptCacheBytes),
             new ResponseScorer(transformer, options.PrefillLength),
             options);
@@ -92,7 +89,7 @@ public sealed class ManagedPolicyModel : IPolicyModel, ILogProbabilityModel
     /// <exception cref="NonFiniteLogitsException">The model gave no distribution over a token.</exception>
     public Task<IReadOnlyList<Response>> GenerateAsync(IReadOnlyList<GenerationRequest> requests, CancellationToken cancellationToken = default)
     {
-        GenerationRequest[] copy = Copy(requests, nameof(requests));
+        GenerationRequest[] copy = RequestEncoder.Copy(requests, nameof(requests));
         return RunAsync<IReadOnlyList<Response>>(engines => Generate(engines, copy, onText: null, cancellationToken), cancellationToken);
     }
 
@@ -102,7 +99,7 @@ public sealed class ManagedPolicyModel : IPolicyModel, ILogProbabilityModel
     public IAsyncEnumerable<ResponseUpdate> GenerateStreamingAsync(GenerationRequest request, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(request);
-        return StreamAsync(request, cancellationToken);
+        return _queue.StreamAsync((onText, token) => Generate(LivingEngines(), [request], onText, token)[0], cancellationToken);
     }
 
     /// <inheritdoc />
@@ -111,7 +108,7 @@ public sealed class ManagedPolicyModel : IPolicyModel, ILogProbabilityModel
     public Task<IReadOnlyList<ResponseLogProbability>> GetLogProbabilitiesAsync(
         IReadOnlyList<LogProbabilityRequest> requests, CancellationToken cancellationToken = default)
     {
-        LogProbabilityRequest[] copy = Copy(requests, nameof(requests));
+        LogProbabilityRequest[] copy = RequestEncoder.Copy(requests, nameof(requests));
         return RunAsync<IReadOnlyList<ResponseLogProbability>>(engines => Score(engines, copy, cancellationToken), cancellationToken);
     }
 
@@ -126,75 +123,21 @@ public sealed class ManagedPolicyModel : IPolicyModel, ILogProbabilityModel
     public void Dispose()
     {
         _engines = null;
+        _queue.Dispose();
         _ownPool?.Dispose();
     }
 
-    private static T[] Copy<T>(IReadOnlyList<T> requests, string name)
-        where T : class
-    {
-        ArgumentNullException.ThrowIfNull(requests, name);
-        T[] copy = [.. requests];
-        int missing = Array.IndexOf(copy, null);
-        return missing < 0 ? copy : throw new ArgumentException($"Request {missing} of {copy.Length} is null.", name);
-    }
-
-    // Computing takes a processor: it runs on a thread of the pool, one call at a time.
     private async Task<T> RunAsync<T>(Func<Engines, T> compute, CancellationToken cancellationToken)
     {
-        ObjectDisposedException.ThrowIf(_engines is null, this);
-        await _gate.WaitAsync(cancellationToken).ConfigureAwait(false);
-        try
-        {
-            Engines? engines = _engines;
-            ObjectDisposedException.ThrowIf(engines is null, this);
-            return await Task.Run(() => compute(engines), cancellationToken).ConfigureAwait(false);
-        }
-        finally
-        {
-            _gate.Release();
-        }
+        _ = LivingEngines();
+        return await _queue.RunAsync(() => compute(LivingEngines()), cancellationToken).ConfigureAwait(false);
     }
 
-    private async IAsyncEnumerable<ResponseUpdate> StreamAsync(GenerationRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private Engines LivingEngines()
     {
-        using CancellationTokenSource abandoned = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-
-        // Unbounded: a slow reader must not hold the engine, and a response has an end.
-        Channel<string> texts = Channel.CreateUnbounded<string>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
-        Task<Response[]> generation = RunAsync(
-            engines =>
-            {
-                try
-                {
-                    return Generate(engines, [request], text => texts.Writer.TryWrite(text), abandoned.Token);
-                }
-                finally
-                {
-                    texts.Writer.TryComplete();
-                }
-            },
-            abandoned.Token);
-        _ = generation.ContinueWith(_ => texts.Writer.TryComplete(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-
-        try
-        {
-            await foreach (string text in texts.Reader.ReadAllAsync(CancellationToken.None).ConfigureAwait(false))
-            {
-                // Text that is here already must not let a cancelled stream end as if finished.
-                cancellationToken.ThrowIfCancellationRequested();
-                yield return new ResponseUpdate { Text = text };
-            }
-
-            Response response = (await generation.ConfigureAwait(false))[0];
-            cancellationToken.ThrowIfCancellationRequested();
-            yield return new ResponseUpdate { Text = "", Response = response };
-        }
-        finally
-        {
-            // A reader that breaks off ends the generation, and the engine is free when its loop is left. A failure that nobody waits for any more is looked at, so that it counts as observed.
-            await abandoned.CancelAsync().ConfigureAwait(false);
-            await generation.ContinueWith(static ended => _ = ended.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).ConfigureAwait(false);
-        }
+        Engines? engines = _engines;
+        ObjectDisposedException.ThrowIf(engines is null, this);
+        return engines;
     }
 
     private static Response[] Generate(Engines engines, GenerationRequest[] requests, Action<string>? onText, CancellationToken cancellationToken)
@@ -206,14 +149,14 @@ public sealed class ManagedPolicyModel : IPolicyModel, ILogProbabilityModel
         {
             GenerationRequest request = requests[i];
             int maxDraftLength = engines.MaxDraftLength(request, requests.Length);
-            ResponseAssembly assembly = new(engines.Encoder.CreateDecoder(), request.Options.StopSequences, onText);
+            ResponseAssembly assembly = new(engines.Requests.Encoder.CreateDecoder(), request.Options.StopSequences, onText);
             assemblies[i] = assembly;
             decoding[i] = new DecodingRequest
             {
-                Prompt = engines.EncodePrompt(request.Prompt, i),
+                Prompt = engines.Requests.EncodePrompt(request.Prompt, i),
                 Options = request.Options,
                 MaxDraftLength = maxDraftLength,
-                Prediction = maxDraftLength > 0 && request.Prediction is { } prediction ? engines.Encoder.EncodePrediction(prediction) : [],
+                Prediction = maxDraftLength > 0 && request.Prediction is { } prediction ? engines.Requests.Encoder.EncodePrediction(prediction) : [],
                 Seed = request.Options.Seed ?? BitConverter.ToInt64(RandomNumberGenerator.GetBytes(sizeof(long))),
                 IncludeLogProbabilities = request.IncludeLogProbabilities,
                 OnToken = assembly.Append,
@@ -243,7 +186,7 @@ public sealed class ManagedPolicyModel : IPolicyModel, ILogProbabilityModel
     private static ResponseLogProbability[] Score(Engines engines, LogProbabilityRequest[] requests, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        (int[] Tokens, int ResponseStart)[] sequences = [.. requests.Select(engines.EncodeResponse)];
+        (int[] Tokens, int ResponseStart)[] sequences = [.. requests.Select(engines.Requests.EncodeResponse)];
         float[][] values = engines.Scoring.Score(sequences, cancellationToken);
         return
         [
@@ -252,42 +195,12 @@ public sealed class ManagedPolicyModel : IPolicyModel, ILogProbabilityModel
         ];
     }
 
-    private sealed record Engines(PromptEncoder Encoder, int ContextLength, DecodingEngine Decoding, ResponseScorer Scoring, ManagedPolicyOptions Options)
+    private sealed record Engines(RequestEncoder Requests, DecodingEngine Decoding, ResponseScorer Scoring, ManagedPolicyOptions Options)
     {
         public int MaxDraftLength(GenerationRequest request, int requestCount)
         {
             bool guesses = Options.PromptLookup == PromptLookup.Always || (Options.PromptLookup == PromptLookup.Predicted && request.Prediction is { Length: > 0 });
             return guesses && Math.Min(requestCount, Options.MaxBatchSize) <= RepetitionGuess.LargestBatch ? Options.MaxDraftLength : 0;
-        }
-
-        public int[] EncodePrompt(Prompt prompt, int index)
-        {
-            if (prompt.IsBlank)
-            {
-                throw new ArgumentException($"The prompt of request {index} has no text. Ask something.", nameof(prompt));
-            }
-
-            int[] tokens = Encoder.EncodePrompt(prompt);
-            return tokens.Length < ContextLength
-                ? tokens
-                : throw new ArgumentException(
-                    $"The prompt of request {index} has {tokens.Length} tokens, but the model's context of {ContextLength} must hold it and at least one token of the response. Shorten the prompt.",
-                    nameof(prompt));
-        }
-
-        public (int[] Tokens, int ResponseStart) EncodeResponse(LogProbabilityRequest request, int index)
-        {
-            EncodedExample example = Encoder.Encode(request.Prompt, request.Response, request.IncludeEndToken);
-            int[] tokens = [.. example.Prompt, .. example.Response];
-            if (example.Response.Length == 0)
-            {
-                throw new ArgumentException($"The response of request {index} has no token to score. Give it some text, or include the end token.", nameof(request));
-            }
-
-            return tokens.Length <= ContextLength
-                ? (tokens, example.Prompt.Length)
-                : throw new ArgumentException(
-                    $"Prompt and response of request {index} have {tokens.Length} tokens, more than the model's context of {ContextLength}. Shorten them.", nameof(request));
         }
     }
 }

@@ -1,4 +1,4 @@
-namespace Aries.Managed;
+namespace Aries;
 
 /// <summary>The 16 bits of a bfloat16: those of a float32 without the lower half of its fraction.</summary>
 /// <threadsafety>Every member may be called concurrently.</threadsafety>

@@ -1,0 +1,60 @@
+using Aries.OnnxRuntime.Tests;
+using Aries.TestKit;
+
+[assembly: AssemblyFixture(typeof(ExportedModels))]
+
+namespace Aries.OnnxRuntime.Tests;
+
+/// <summary>Models that many tests run, each written once, and folders of single tests.</summary>
+public sealed class ExportedModels : IDisposable
+{
+    private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("aries-onnx-");
+    private readonly Lazy<string> _stories;
+    private readonly Lazy<string> _adaptable;
+    private readonly Lazy<string> _quickStart;
+    private int _counter;
+
+    public ExportedModels()
+    {
+        _stories = new(() => Write(StoriesSource));
+        _adaptable = new(() => Write(StoriesSource, new GenAIModelOptions { AdapterTargets = LoraProjections.All }));
+        _quickStart = new(() => Write(QuickStartSource));
+    }
+
+    public static string StoriesSource { get; } = TestData.Golden("stories260K-hf");
+
+    public static string QuickStartSource { get; } = Path.Combine(TestData.RepositoryRoot, "samples", "QuickStart", "model");
+
+    public string Stories => _stories.Value;
+
+    /// <summary>Gets the stories model with inputs for adapters of every projection.</summary>
+    public string Adaptable => _adaptable.Value;
+
+    public string QuickStart => _quickStart.Value;
+
+    /// <summary>Returns a path that nothing has yet.</summary>
+    public string NewPath() => Path.Combine(_directory.FullName, $"{Interlocked.Increment(ref _counter)}");
+
+    /// <summary>Writes a model into a new folder.</summary>
+    public string Write(string source, GenAIModelOptions? options = null)
+    {
+        string folder = NewPath();
+        GenAIModelWriter.Write(source, folder, options, TestContext.Current.CancellationToken);
+        return folder;
+    }
+
+    /// <summary>Copies the files of a folder into a new one.</summary>
+    public string CopyOf(string source)
+    {
+        string target = NewPath();
+        Directory.CreateDirectory(target);
+        foreach (string file in Directory.GetFiles(source))
+        {
+            File.WriteAllBytes(Path.Combine(target, Path.GetFileName(file)), File.ReadAllBytes(file));
+        }
+
+        return target;
+    }
+
+    public void Dispose() => _directory.Delete(recursive: true);
+}
