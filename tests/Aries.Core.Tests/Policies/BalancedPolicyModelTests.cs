@@ -88,6 +88,22 @@ public class BalancedPolicyModelTests
         Assert.Equal(3, endpoint.CallCount);
     }
 
+    // Each look at the clock moves it on, so for some of these rests the end falls between two looks.
+    [Fact]
+    public async Task GenerateAsync_ARestEndsBetweenTwoLooksAtTheClock_GoesOn()
+    {
+        for (int rest = 1; rest <= 16; rest++)
+        {
+            Endpoint endpoint = new() { Fail = call => call == 0 ? new HttpRequestException("503") : null };
+            using BalancedPolicyModel balanced = new(
+                [new PolicyEndpoint("only", endpoint, 1)], Quick with { Rest = TimeSpan.FromTicks(rest), MaxRest = TimeSpan.FromTicks(rest) }, timeProvider: new TickingTimeProvider());
+
+            Response response = await balanced.GenerateAsync("Q", cancellationToken: TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
+
+            Assert.NotEqual(FinishReason.Error, response.FinishReason);
+        }
+    }
+
     [Fact]
     public async Task GenerateAsync_AFailureOfTheRequest_IsNotTriedElsewhere()
     {
@@ -199,6 +215,16 @@ public class BalancedPolicyModelTests
 
     private static BalancedPolicyModel Balance(BalancedPolicyOptions options, int maxConcurrency, params Endpoint[] endpoints) =>
         new([.. endpoints.Select((endpoint, i) => new PolicyEndpoint($"endpoint {i}", endpoint, maxConcurrency))], options);
+
+    /// <summary>A clock that moves on by one tick whenever it is looked at; its timers are the system's.</summary>
+    private sealed class TickingTimeProvider : TimeProvider
+    {
+        private long _ticks;
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override long GetTimestamp() => Interlocked.Increment(ref _ticks);
+    }
 
     /// <summary>A server that answers as its fellows do, or does not.</summary>
     private sealed class Endpoint : IPolicyModel

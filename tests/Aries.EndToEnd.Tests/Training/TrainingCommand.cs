@@ -92,7 +92,12 @@ internal static class TrainingCommand
                 await trainer.TrainSupervisedAsync(
                     new SupervisedTrainingRequest
                     {
-                        Policy = policy, Examples = [.. lines.Select(ReadExample)], Template = RefinementTemplate.Default, OutputPath = text("output"), StatePath = state, Seed = seed,
+                        Policy = policy,
+                        Examples = [.. lines.Select(ReadExample)],
+                        Template = RefinementTemplate.Default,
+                        OutputPath = text("output"),
+                        StatePath = state,
+                        Seed = seed,
                     },
                     Tell);
                 return;

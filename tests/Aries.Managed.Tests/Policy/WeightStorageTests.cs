@@ -64,7 +64,8 @@ public sealed class WeightStorageTests
         using ManagedPolicyModel alone = ManagedPolicyModel.Load(Folder, new ManagedPolicyOptions { ThreadCount = 1, WeightStorage = storage });
         Gen<GenerationRequest> request = Gen.Select(Gen.Int[0, 2], Gen.Long, Gen.Int[1, 40]).Select(static (prompt, seed, maxTokens) => new GenerationRequest(
             ((string[])["Once upon a time", "Lily", "Lily saw a big red ball. She"])[prompt],
-            new SamplingOptions { Seed = seed, MaxTokens = maxTokens }) { IncludeLogProbabilities = true });
+            new SamplingOptions { Seed = seed, MaxTokens = maxTokens })
+        { IncludeLogProbabilities = true });
         Gen.Select(request.Array[1, 16], Gen.Int[1, 3], Gen.Int[1, 16], Gen.Int[1, 40]).Sample((requests, threads, places, prefill) =>
         {
             using ManagedPolicyModel model = ManagedPolicyModel.Load(

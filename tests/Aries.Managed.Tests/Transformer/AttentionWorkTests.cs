@@ -88,7 +88,9 @@ public sealed class AttentionWorkTests : IDisposable
             float[] Values(int columns) => [.. Enumerable.Range(0, _batch.RowCount * columns).Select(_ => (4 * random.NextSingle()) - 2)];
             Activations = new LayerActivations
             {
-                Query = Values(heads * size), Attention = new float[_batch.RowCount * heads * size], LogSumExp = new float[_batch.RowCount * heads],
+                Query = Values(heads * size),
+                Attention = new float[_batch.RowCount * heads * size],
+                LogSumExp = new float[_batch.RowCount * heads],
             };
             (_keys, _values, _outputGradient) = (Values(keyHeads * size), Values(keyHeads * size), Values(heads * size));
             (QueryGradient, KeyGradient, ValueGradient) = (new float[_outputGradient.Length], new float[_keys.Length], new float[_keys.Length]);

@@ -31,14 +31,16 @@ internal sealed class EndpointPool
             TimeSpan? untilRested;
             lock (_lock)
             {
-                if (Choose(avoid) is { } state)
+                // One look at the clock for both: between two, a rest could end, and nothing would wake who waits for it.
+                long now = _time.GetTimestamp();
+                if (Choose(avoid, now) is { } state)
                 {
                     state.InFlight++;
                     return state.Endpoint;
                 }
 
                 changed = _changed.Task;
-                untilRested = UntilRested();
+                untilRested = UntilRested(now);
             }
 
             await WaitAsync(changed, untilRested, cancellationToken).ConfigureAwait(false);
@@ -73,9 +75,8 @@ internal sealed class EndpointPool
         }
     });
 
-    private State? Choose(PolicyEndpoint? avoid)
+    private State? Choose(PolicyEndpoint? avoid, long now)
     {
-        long now = _time.GetTimestamp();
         State[] well = [.. _states.Where(state => !IsResting(state, now))];
         bool hasOther = Array.Exists(well, state => state.Endpoint != avoid);
         return well
@@ -83,9 +84,8 @@ internal sealed class EndpointPool
             .MinBy(state => (double)state.InFlight / state.Limit);
     }
 
-    private TimeSpan? UntilRested()
+    private TimeSpan? UntilRested(long now)
     {
-        long now = _time.GetTimestamp();
         TimeSpan[] rests = [.. _states.Where(state => IsResting(state, now)).Select(state => state.RestFor - _time.GetElapsedTime(state.RestsSince, now))];
         return rests.Length == 0 ? null : rests.Min();
     }
