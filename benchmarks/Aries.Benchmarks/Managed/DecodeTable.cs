@@ -16,23 +16,7 @@ internal static class DecodeTable
 
     private static readonly int[] BatchSizes = [1, 8, 32];
 
-    // 30 layers, 576 wide, 9 heads of 64 over 3 of keys and values. No token ends a response.
-    private static readonly LlamaConfig Config = new()
-    {
-        ModelType = "llama",
-        HiddenSize = 576,
-        IntermediateSize = 1536,
-        LayerCount = 30,
-        HeadCount = 9,
-        KeyValueHeadCount = 3,
-        HeadSize = 64,
-        VocabularySize = 49152,
-        ContextLength = 2048,
-        RmsNormEpsilon = 1e-5f,
-        RopeTheta = 10000,
-        TieEmbeddings = true,
-        EndTokenIds = [49152],
-    };
+    private static readonly LlamaConfig Config = ModelShapes.Llama135M;
 
     private static double _peak;
 
@@ -40,7 +24,7 @@ internal static class DecodeTable
     {
         int threads = arguments.Length > 0 ? int.Parse(arguments[0], CultureInfo.InvariantCulture) : Environment.ProcessorCount;
         using WorkerPool pool = new(threads);
-        using SustainedBandwidth bandwidth = new();
+        using ReadBandwidth bandwidth = new();
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{RuntimeInformation.FrameworkDescription}, {RuntimeInformation.ProcessArchitecture}, {VectorWidth.Default}-bit vectors, {threads} thread(s)"));
@@ -67,7 +51,7 @@ internal static class DecodeTable
         prefills.ForEach(output.WriteLine);
     }
 
-    private static void PrintDecoding(TextWriter output, LlamaWeights weights, WeightStorage storage, WorkerPool pool, SustainedBandwidth bandwidth)
+    private static void PrintDecoding(TextWriter output, LlamaWeights weights, WeightStorage storage, WorkerPool pool, ReadBandwidth bandwidth)
     {
         // A tied embedding is read whole as the head; as the embedding a row of it is.
         long bytes = weights.Parameters().Sum(parameter => parameter.Packed?.ByteCount ?? (4L * parameter.Columns));

@@ -23,7 +23,7 @@ public class GenerationBenchmarks
     [GlobalSetup]
     public void Setup()
     {
-        LlamaConfig config = Model == "1M" ? Shape(128, 384, 4, 8, 4, 512) : Shape(64, 172, 5, 8, 4, 512);
+        LlamaConfig config = Model == "1M" ? ModelShapes.Llama1M : ModelShapes.Stories260K;
         LlamaWeights weights = LlamaWeights.Allocate(config);
         LlamaInitializer.Fill(weights, new Random(1));
         _engine = new DecodingEngine(new Transformer(config, weights, null, WorkerPool.Shared), maxRows: BatchSize, prefillRows: 256);
@@ -43,22 +43,4 @@ public class GenerationBenchmarks
     /// <summary>Decodes the batch. Divide BatchSize × 64 by the mean for tokens a second.</summary>
     [Benchmark]
     public int Decode() => _engine.Run(_requests, CancellationToken.None).Length;
-
-    // The end token is one that random weights never favour enough to end a run early: an id outside the vocabulary.
-    private static LlamaConfig Shape(int hidden, int inner, int layers, int heads, int keyHeads, int vocabulary) => new()
-    {
-        ModelType = "llama",
-        HiddenSize = hidden,
-        IntermediateSize = inner,
-        LayerCount = layers,
-        HeadCount = heads,
-        KeyValueHeadCount = keyHeads,
-        HeadSize = hidden / heads,
-        VocabularySize = vocabulary,
-        ContextLength = 512,
-        RmsNormEpsilon = 1e-5f,
-        RopeTheta = 10000,
-        TieEmbeddings = true,
-        EndTokenIds = [vocabulary],
-    };
 }

@@ -11,6 +11,9 @@ internal static class ModelShapes
     /// <summary>About a million weights.</summary>
     public static LlamaConfig Llama1M { get; } = Create(layers: 4, hidden: 128, inner: 384, heads: 8, keyValueHeads: 4, vocabulary: 512);
 
+    /// <summary>The shape of stories260K.</summary>
+    public static LlamaConfig Stories260K { get; } = Create(layers: 5, hidden: 64, inner: 172, heads: 8, keyValueHeads: 4, vocabulary: 512);
+
     /// <summary>0.22 million weights, as QuickStart's model has.</summary>
     public static LlamaConfig QuickStart { get; } = Create(layers: 4, hidden: 64, inner: 192, heads: 4, keyValueHeads: 2, vocabulary: 382);
 

@@ -26,6 +26,8 @@ internal static class PeakTable
     // A product that moves more than this is measured against the memory too.
     private const double CachedBytes = 64e6;
 
+    private static readonly Lazy<ReadBandwidth> Bandwidth = new();
+
     private static double _peak;
     private static double _bandwidth;
 
@@ -94,7 +96,7 @@ internal static class PeakTable
                 return "– | – | – | –";
             }
 
-            _bandwidth = Math.Max(_bandwidth, ReadBandwidth.Measure(pool));
+            _bandwidth = Math.Max(_bandwidth, Bandwidth.Value.Measure(pool));
             string Moved(double bytes, double seconds) => (bytes / seconds / 1e9 / _bandwidth).ToString("P0", CultureInfo.InvariantCulture);
             return string.Create(
                 CultureInfo.InvariantCulture,

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
@@ -5,48 +6,63 @@ using Aries.Managed;
 
 namespace Aries.Benchmarks.Managed;
 
-/// <summary>How fast this machine reads memory that no cache holds, one value after the other.</summary>
-internal static class ReadBandwidth
+/// <summary>How many bytes a second this machine reads from memory when nothing else is done with them.</summary>
+/// <remarks>Plain reading, or with requests ahead at one of several distances: the fastest of them at the moment, which differs between machines.</remarks>
+internal sealed unsafe class ReadBandwidth : IDisposable
 {
-    // 128 MiB, more than a third cache.
-    private const int Length = 32 * 1024 * 1024;
-    private const int Blocks = 64;
+    // Far beyond any cache.
+    private const nint Bytes = 512 << 20;
 
-    private static readonly Lazy<float[]> Values = new(static () =>
-    {
-        float[] values = new float[Length];
-        Array.Fill(values, 1f);
-        return values;
-    });
+    private static readonly nint[] Distances = [0, 1024, 4096, 8192];
 
-    /// <summary>Measures the best of several rounds, in GB/s over all threads of the pool.</summary>
-    public static double Measure(WorkerPool pool, int repetitions = 4)
+    private readonly byte* _memory = (byte*)NativeMemory.AlignedAlloc((nuint)Bytes, 4096);
+
+    public ReadBandwidth() => Unsafe.InitBlockUnaligned(_memory, 1, (uint)Bytes);
+
+    /// <summary>Measures with every thread of a pool, each reading a part of its own: the mean over about as long as decoding is measured, in GB/s.</summary>
+    public double Measure(WorkerPool pool)
     {
-        (float[] values, float[] sums) = (Values.Value, new float[Blocks * 16]);
-        double best = 0;
-        for (int repetition = 0; repetition < repetitions; repetition++)
+        nint ahead = Distances.MinBy(distance => Seconds(pool, distance));
+        double seconds = 0;
+        int passes = 0;
+        for (; seconds < 0.3; passes++)
         {
-            double seconds = Clock.Seconds(pool, () => pool.Run(Blocks, (values, sums), static (state, block) =>
-                state.sums[block * 16] = Sum(state.values.AsSpan(block * (Length / Blocks), Length / Blocks))));
-            best = Math.Max(best, sizeof(float) * (double)Length / seconds / 1e9);
+            seconds += Seconds(pool, ahead);
         }
 
-        return best;
+        return Bytes * (double)passes / seconds / 1e9;
+    }
+
+    public void Dispose() => NativeMemory.AlignedFree(_memory);
+
+    private double Seconds(WorkerPool pool, nint ahead)
+    {
+        long start = Stopwatch.GetTimestamp();
+        pool.Run(pool.ThreadCount, (Memory: (nint)_memory, ahead, pool.ThreadCount, Results: new int[pool.ThreadCount * 32]), static (state, thread) =>
+        {
+            nint part = Bytes / state.ThreadCount / 4096 * 4096;
+            state.Results[thread * 32] = Read((byte*)state.Memory + (thread * part), part, state.ahead);
+        });
+        return Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static float Sum(ReadOnlySpan<float> values)
+    private static int Read(byte* memory, nint length, nint ahead)
     {
-        Vector256<float> a = default, b = default, c = default, d = default;
-        ReadOnlySpan<Vector256<float>> vectors = MemoryMarshal.Cast<float, Vector256<float>>(values);
-        for (int index = 0; index + 4 <= vectors.Length; index += 4)
+        Vector256<int> a = default, b = default, c = default, d = default;
+        for (byte* end = memory + length; memory < end; memory += 256)
         {
-            a += vectors[index];
-            b += vectors[index + 1];
-            c += vectors[index + 2];
-            d += vectors[index + 3];
+            for (int line = 0; line < 256 && ahead > 0; line += CacheLine.Bytes)
+            {
+                CacheLine.Request(memory + ahead + line);
+            }
+
+            a ^= Vector256.Load((int*)memory) ^ Vector256.Load((int*)(memory + 32));
+            b ^= Vector256.Load((int*)(memory + 64)) ^ Vector256.Load((int*)(memory + 96));
+            c ^= Vector256.Load((int*)(memory + 128)) ^ Vector256.Load((int*)(memory + 160));
+            d ^= Vector256.Load((int*)(memory + 192)) ^ Vector256.Load((int*)(memory + 224));
         }
 
-        return Vector256.Sum(a + b + c + d);
+        return Vector256.Sum(a ^ b ^ c ^ d);
     }
 }
