@@ -6,8 +6,10 @@ namespace Aries.Extensions.AI;
 /// <summary>The client beneath as the policy of one request: its own options, its own messages, and whole responses kept.</summary>
 internal sealed class RequestPolicy(IChatClient client, RefinableRequest request, ChatOptions? options, CancellationToken caller) : IPolicyModel
 {
-    private readonly Queue<ChatResponseUpdate> _live = new();
     private readonly List<ChatResponse> _responses = [];
+
+    // Only a stream has updates to show.
+    private Queue<ChatResponseUpdate>? _live;
 
     /// <summary>Gets the response of each step of the trace.</summary>
     public IReadOnlyList<ChatResponse> Responses => _responses;
@@ -21,7 +23,7 @@ internal sealed class RequestPolicy(IChatClient client, RefinableRequest request
     /// <summary>Returns the updates of the answer that came since the last call.</summary>
     public IEnumerable<ChatResponseUpdate> TakeLive()
     {
-        while (_live.TryDequeue(out ChatResponseUpdate? update))
+        while (_live is not null && _live.TryDequeue(out ChatResponseUpdate? update))
         {
             yield return update;
         }
@@ -58,7 +60,7 @@ internal sealed class RequestPolicy(IChatClient client, RefinableRequest request
                 string text = update.Text;
                 if (IsLive)
                 {
-                    _live.Enqueue(update);
+                    (_live ??= new Queue<ChatResponseUpdate>()).Enqueue(update);
                     if (text.Length > 0)
                     {
                         await budget.DisposeAsync().ConfigureAwait(false);

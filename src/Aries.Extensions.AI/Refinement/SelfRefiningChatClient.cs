@@ -227,7 +227,7 @@ public sealed class SelfRefiningChatClient : DelegatingChatClient
     private readonly record struct Plan(ChatMessage[] Messages, ChatOptions? ChatOptions, SelfRefinementOptions Options, RefinableRequest? Request);
 
     /// <summary>One refinement: a response, or one enumeration of a stream.</summary>
-    private sealed class Run
+    private readonly struct Run
     {
         public Run(SelfRefiningChatClient client, Plan plan, CancellationToken cancellationToken)
         {
