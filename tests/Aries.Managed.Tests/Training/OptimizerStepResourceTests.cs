@@ -23,18 +23,18 @@ public sealed class OptimizerStepResourceTests
         OptimizerStep step = Create(Model(adapted), pool, tokenBudget);
         Step(step);
         Step(step);
-        long[] counts = new long[threads + 1];
-        CountAllocated(pool, counts);
+        long[] before = new long[threads + 1];
+        long[] after = new long[threads + 1];
+        CountAllocated(pool, before);
 
         // A thread that came too late for the first steps makes its scratch in a later one, once: what a step allocates each time would be in all of these.
         List<long> allocated = [];
         for (int repetition = 0; repetition < 20 && !allocated.Contains(0); repetition++)
         {
-            CountAllocated(pool, counts);
-            long before = counts[1..].Sum();
+            CountAllocated(pool, before);
             Step(step);
-            CountAllocated(pool, counts);
-            allocated.Add(counts[1..].Sum() - before);
+            CountAllocated(pool, after);
+            allocated.Add(after[1..].Sum() - before[1..].Sum());
         }
 
         Assert.Contains(0, allocated);
