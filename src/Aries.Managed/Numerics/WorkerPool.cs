@@ -6,7 +6,9 @@ namespace Aries.Managed;
 /// <summary>A few threads that share the items of one piece of work at a time, the caller being one of them.</summary>
 /// <remarks>
 /// <para>
-/// Which thread runs which item is left to chance, so a body may only write what belongs to its item: then the results do not depend on the number of threads.
+/// Every thread has a share of neighbouring items, the same one in every call with as many, so that what an item reads and writes stays in its core's caches from call to
+/// call; two threads gained 5 to 20 % by that. A thread that is done with its share goes on with those of the others. So which thread runs which item is left to
+/// chance, and a body may only write what belongs to its item: then the results do not depend on the number of threads.
 /// </para>
 /// <para>An idle thread looks for work for some microseconds before it sleeps, because a layer's steps follow each other that closely.</para>
 /// </remarks>
@@ -15,6 +17,9 @@ internal sealed class WorkerPool : IDisposable
 {
     // Longer than the gap between two products of a layer, shorter than anyone notices on a shared machine.
     private static readonly long SpinTicks = Stopwatch.Frequency / 20_000; // 50 µs
+
+    // In values of 8 bytes: two cache lines, since processors fetch lines in pairs.
+    private const int ShareStride = 16;
 
     private static readonly Lazy<WorkerPool> LazyShared = new(() => new WorkerPool(Environment.ProcessorCount));
 
@@ -25,6 +30,10 @@ internal sealed class WorkerPool : IDisposable
     private readonly Lock _callers = new();
     private readonly object _sleep = new();
     private readonly Thread[] _workers;
+
+    // One for every thread, after an unused one that keeps them off the array's length. High half: the number of the Run, so that a late thread cannot claim an item of the
+    // next one. Low half: items of the thread's share that are not yet claimed.
+    private readonly long[] _shares;
     private Job? _job;
     private int _itemCount;
     private int _unfinished;
@@ -33,8 +42,8 @@ internal sealed class WorkerPool : IDisposable
     private volatile bool _disposed;
     private ExceptionDispatchInfo? _failure;
 
-    // High half: the number of the Run, so that a late thread cannot claim an item of the next one. Low half: items not yet claimed.
-    private long _ticket;
+    // The number of the Run, written once its shares are there to claim from.
+    private long _run;
 
     /// <summary>Starts the threads.</summary>
     /// <param name="threadCount">How many threads share the work, the caller included; at least 1. One thread runs everything inline.</param>
@@ -43,10 +52,12 @@ internal sealed class WorkerPool : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threadCount, 1);
         ThreadCount = threadCount;
+        _shares = new long[(threadCount + 1) * ShareStride];
         _workers = new Thread[threadCount - 1];
         for (int index = 0; index < _workers.Length; index++)
         {
-            _workers[index] = new Thread(Work) { IsBackground = true, Name = $"Aries worker {index + 1}" };
+            int thread = index + 1;
+            _workers[index] = new Thread(() => Work(thread)) { IsBackground = true, Name = $"Aries worker {thread}" };
             _workers[index].Start();
         }
     }
@@ -140,16 +151,20 @@ internal sealed class WorkerPool : IDisposable
         }
     }
 
-    private static bool HasItems(long ticket) => (uint)ticket != 0;
-
     private void RunShared(int itemCount, Job job)
     {
         (_job, _itemCount, _failure) = (job, itemCount, null);
         Volatile.Write(ref _unfinished, itemCount);
-        long run = (Volatile.Read(ref _ticket) >>> 32) + 1;
-        Interlocked.Exchange(ref _ticket, (run << 32) | (uint)itemCount);
+        long run = _run + 1;
+        for (int thread = 0; thread < ThreadCount; thread++)
+        {
+            Volatile.Write(ref Share(thread), (run << 32) | (uint)(ShareStart(itemCount, thread + 1) - ShareStart(itemCount, thread)));
+        }
+
+        // A full fence, so that a thread that goes to sleep either sees the number or is seen asleep.
+        Interlocked.Exchange(ref _run, run);
         Wake(itemCount - 1);
-        TakeItems();
+        TakeItems(0);
         WaitForOthers();
         _job = null;
         ExceptionDispatchInfo? failure = _failure;
@@ -179,17 +194,36 @@ internal sealed class WorkerPool : IDisposable
         }
     }
 
-    private void TakeItems()
+    private ref long Share(int thread) => ref _shares[(thread + 1) * ShareStride];
+
+    private int ShareStart(int itemCount, int thread) => (int)((long)itemCount * thread / ThreadCount);
+
+    // A thread's own share first, then those of the threads after it.
+    private void TakeItems(int thread)
     {
+        for (int owner = thread; owner < ThreadCount; owner++)
+        {
+            TakeItemsOf(owner);
+        }
+
+        for (int owner = 0; owner < thread; owner++)
+        {
+            TakeItemsOf(owner);
+        }
+    }
+
+    private void TakeItemsOf(int owner)
+    {
+        ref long share = ref Share(owner);
         while (true)
         {
-            long ticket = Volatile.Read(ref _ticket);
-            if (!HasItems(ticket))
+            long ticket = Volatile.Read(ref share);
+            if ((uint)ticket == 0)
             {
                 return;
             }
 
-            if (Interlocked.CompareExchange(ref _ticket, ticket - 1, ticket) != ticket)
+            if (Interlocked.CompareExchange(ref share, ticket - 1, ticket) != ticket)
             {
                 continue;
             }
@@ -199,7 +233,7 @@ internal sealed class WorkerPool : IDisposable
             {
                 if (Volatile.Read(ref _failure) is null)
                 {
-                    _job!.Execute(_itemCount - (int)(uint)ticket);
+                    _job!.Execute(ShareStart(_itemCount, owner + 1) - (int)(uint)ticket);
                 }
             }
 #pragma warning disable CA1031 // Whatever a body throws must reach the caller of Run, and never end a worker's thread.
@@ -244,14 +278,15 @@ internal sealed class WorkerPool : IDisposable
         }
     }
 
-    private void Work()
+    private void Work(int thread)
     {
         _insideBody = true;
         while (!_disposed)
         {
-            TakeItems();
+            long run = Volatile.Read(ref _run);
+            TakeItems(thread);
             long start = Stopwatch.GetTimestamp();
-            while (!HasItems(Volatile.Read(ref _ticket)) && !_disposed)
+            while (Volatile.Read(ref _run) == run && !_disposed)
             {
                 if (Stopwatch.GetTimestamp() - start < SpinTicks)
                 {
@@ -262,7 +297,7 @@ internal sealed class WorkerPool : IDisposable
                 lock (_sleep)
                 {
                     Interlocked.Increment(ref _sleepers);
-                    while (!HasItems(Volatile.Read(ref _ticket)) && !_disposed)
+                    while (Volatile.Read(ref _run) == run && !_disposed)
                     {
                         Monitor.Wait(_sleep);
                     }

@@ -21,6 +21,26 @@ public sealed class WorkerPoolTests
         Assert.Equal(Enumerable.Range(0, 100).Select(static item => 20 * (99 - item)), counts);
     }
 
+    // Each item waits until the other runs, so each thread takes one: always its own.
+    [Fact]
+    public void Run_ItemForEachThread_GivesEachThreadTheSameOneAgain()
+    {
+        using WorkerPool pool = new(2);
+        using Barrier barrier = new(2);
+        int[] threads = new int[2];
+
+        for (int round = 0; round < 200; round++)
+        {
+            pool.Run(2, (barrier, threads), static (state, item) =>
+            {
+                state.barrier.SignalAndWait();
+                state.threads[item] = Environment.CurrentManagedThreadId;
+            });
+
+            Assert.Equal(Environment.CurrentManagedThreadId, threads[0]);
+        }
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(3)]
