@@ -4,9 +4,10 @@ namespace Aries.Managed;
 /// <remarks>
 /// <para>
 /// A panel, as wide as a tile, of the second factor is in the first cache while all rows of a block pass over it, and these are in the second. A factor is read
-/// where it lies if its stride is no trouble for the caches, and copied otherwise. The limit at few rows is that copying: it costs time for every value of the
-/// second factor and is gained back over the rows of the first. So for few rows the product is computed as cᵀ = bᵀ·aᵀ: only the few rows are copied, and the
-/// block of the result is transposed in the end. That took a·bᵀ at 16 rows from 60 % of the machine's peak to 80 %.
+/// where it lies if that is no trouble for the caches, and copied otherwise. Copying moves a value at the speed of the second cache, in the time of 5 to 12
+/// multiply-adds, and is gained back over the rows of the first factor. So for few rows the second factor is read where it lies or, where that cannot be, the product
+/// is computed as cᵀ = bᵀ·aᵀ: only the few rows are copied, and the block of the result is transposed in the end. That took a·bᵀ at 16 rows from 60 % of the
+/// machine's peak to 80 %.
 /// </para>
 /// <para>
 /// The common length is cut at multiples of <see cref="DepthPerBlock"/> from its start, whatever the shapes: an element is
@@ -21,21 +22,25 @@ internal static unsafe class BlockedProduct<TSimd, TVector>
     /// <summary>The chain's length. Part of the results' definition: another value gives other roundings.</summary>
     public const int DepthPerBlock = 256;
 
-    // 192 rows of 256 values are 192 KiB, beside a panel at a time: they fit into a second cache of 512 KiB.
-    private const int RowsPerBlock = 192;
+    // 384 rows of 256 values are 384 KiB, beside a panel at a time: they fit into a second cache of 1 MiB.
+    private const int RowsPerBlock = 384;
 
-    // Off the power of two, at which a tile's rows would compete for the same places in the cache.
-    private const int CopiedRow = DepthPerBlock + 16;
+    // Of a transposed result, beside the panels of the whole length.
+    private const int TransposedRowsPerBlock = 96;
 
-    // From this stride on, in values, a tile's rows lie on pages of their own and compete for places in the first cache.
-    private const int FarStride = 1024;
+    // Up to so many rows, copying the second factor costs more than what its distant rows, which lie across cache lines, cost the tiles.
+    private const int FewRows = 96;
+
+    // A page: rows so far apart, or a multiple of it, compete for the same places in the first cache.
+    private const int PageStride = 1024;
+
+    // From this stride on, in values, the steps of a transposed first factor lie on pages of their own, and a tile takes a part of a line from each.
+    private const int FarStep = 512;
 
     // A panel block of at most 64 KiB stays near while the rows pass, so that the result is written in the order in which it lies.
     private const int NearPanels = 16 * 1024;
 
     private static int Panel => PanelProduct<TSimd, TVector>.Columns;
-
-    private static int TileRows => TileOfHeight<TSimd, TVector>.MostRows;
 
     public static void Run(in Product product, WorkerPool pool)
     {
@@ -55,17 +60,26 @@ internal static unsafe class BlockedProduct<TSimd, TVector>
         }
 
         Product work = Cost(product) <= Cost(product.Swapped) ? product : product.Swapped;
-        ProductGrid grid = ProductGrid.Of(work, Panel, TileRows, pool.ThreadCount);
+        ProductGrid grid = ProductGrid.Of(work, Panel, TileOfHeight<TSimd, TVector>.MostRows, pool.ThreadCount);
         pool.Run(grid.Count, (work, grid), static (state, item) => Item(state.work, state.grid, item));
     }
 
-    // In multiply-adds. Copying a value takes as long as one (a vector of them is loaded and stored), transposing it as long as about five.
+    // In multiply-adds, as the processor with the slower caches of those that were measured takes for copying a value and for transposing it.
     private static long Cost(in Product product)
     {
-        const int Transposition = 5;
+        const int Copy = 8;
+        const int Transposition = 10;
         (long rows, long columns, long depth) = (product.Rows, product.Columns, product.Depth);
-        long cost = (rows * RoundUp(product.Columns, TSimd.Width) * depth) + (columns * depth * (product.TransposeB ? Transposition : 1));
-        return product.TransposeC ? cost + (Transposition * rows * columns * (product.Accumulate ? 2 : 1)) : cost;
+        long packing = product.TransposeB ? Transposition : rows <= FewRows ? 0 : Copy;
+        long cost = (rows * RoundUp(product.Columns, TSimd.Width) * depth) + (columns * depth * packing);
+        if (!product.TransposeC)
+        {
+            return cost;
+        }
+
+        // The first factor is not copied here: where its steps are far apart, the tiles take about twice as long.
+        bool isFar = product.TransposeA && product.A.Stride >= FarStep;
+        return cost + (Transposition * rows * columns * (product.Accumulate ? 2 : 1)) + (isFar ? rows * columns * depth : 0);
     }
 
     private static int RoundUp(int value, int multiple) => (value + multiple - 1) / multiple * multiple;
@@ -101,17 +115,18 @@ internal static unsafe class BlockedProduct<TSimd, TVector>
         int rowsPerBlock = Math.Min(RowsPerBlock, rows);
         if (columns >= 4 * Panel && (long)columns * Math.Min(depth, DepthPerBlock) <= NearPanels)
         {
-            int tiles = PanelProduct<TSimd, TVector>.TileCount(rows, narrow: false);
+            int tiles = PanelProduct<TSimd, TVector>.TileCount<WideTile>(rows);
             rowsPerBlock = (rows + tiles - 1) / tiles;
         }
 
         int padded = RoundUp(columns, TSimd.Width);
-        float* panels = PackingBuffer.Take((padded * DepthPerBlock) + (rowsPerBlock * CopiedRow) + PanelProduct<TSimd, TVector>.EdgeLength);
+        int copiedLength = left.Step == 1 ? rowsPerBlock * OddLines(DepthPerBlock) : DepthPerBlock * OddLines(rowsPerBlock);
+        float* panels = PackingBuffer.Take((padded * DepthPerBlock) + copiedLength + PanelProduct<TSimd, TVector>.EdgeLength(rowsPerBlock));
         float* leftCopy = panels + (padded * DepthPerBlock);
-        float* edge = leftCopy + (rowsPerBlock * CopiedRow);
+        float* edge = leftCopy + copiedLength;
 
-        bool copyLeft = columns > Panel && Math.Max(left.Place, left.Step) >= FarStride;
-        int inPlace = right.Place != 1 || right.Step >= FarStride ? 0
+        bool copyLeft = columns > Panel && (left.Step == 1 ? left.Place % PageStride == 0 : left.Step >= FarStep);
+        int inPlace = right.Place != 1 || rows > FewRows ? 0
             : columns % Panel == TSimd.Width ? columns
             : columns / Panel * Panel;
         for (int depthStart = 0; depthStart < depth; depthStart += DepthPerBlock)
@@ -146,7 +161,7 @@ internal static unsafe class BlockedProduct<TSimd, TVector>
     private static void MultiplyTransposed(Factor left, Factor right, int rows, int columns, int depth, float* c, nint cRow, bool accumulate)
     {
         int padded = RoundUp(columns, TSimd.Width);
-        int rowsPerBlock = Math.Min(RowsPerBlock / 2, rows);
+        int rowsPerBlock = Math.Min(TransposedRowsPerBlock, rows);
         float* panels = PackingBuffer.Take(padded * (depth + rowsPerBlock));
         float* sums = panels + (padded * depth);
         for (int depthStart = 0; depthStart < depth; depthStart += DepthPerBlock)
@@ -183,13 +198,18 @@ internal static unsafe class BlockedProduct<TSimd, TVector>
     {
         if (left.Step == 1)
         {
-            Packing<TSimd, TVector>.Copy(left.Start, left.Place, rows, depth, target, CopiedRow);
-            return new Factor(target, CopiedRow, 1);
+            int row = OddLines(depth);
+            Packing<TSimd, TVector>.Copy(left.Start, left.Place, rows, depth, target, row);
+            return new Factor(target, row, 1);
         }
 
-        Packing<TSimd, TVector>.Copy(left.Start, left.Step, depth, rows, target, rows);
-        return new Factor(target, 1, rows);
+        int step = OddLines(rows);
+        Packing<TSimd, TVector>.Copy(left.Start, left.Step, depth, rows, target, step);
+        return new Factor(target, 1, step);
     }
+
+    // A row's length in memory, of so many cache lines that rows below each other do not compete for the same places in the cache.
+    private static int OddLines(int values) => RoundUp(values, CacheLine.Bytes / sizeof(float)) | (CacheLine.Bytes / sizeof(float));
 
     private static int PanelWidth(int columns) => columns > TSimd.Width ? Panel : TSimd.Width;
 

@@ -14,8 +14,8 @@ internal readonly record struct ProductGrid(int Rows, int Columns, int Across, i
     // Enough items that the last of them does not hold up the threads.
     private const int ItemsPerThread = 4;
 
-    // 384 rows by 256 columns of the result are 384 KiB and come back with every block of the common length: they stay in the second cache.
-    private const int MaxRows = 384;
+    // Each item copies its part of the second factor: so many rows pay for it. 1024 by 256 of the result are 1 MiB, which comes back with every block of the common length.
+    private const int MaxRows = 1024;
     private const int MaxColumns = 256;
 
     // With less depth the panels of more columns stay in the second cache.
