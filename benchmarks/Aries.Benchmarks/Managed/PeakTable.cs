@@ -7,8 +7,9 @@ namespace Aries.Benchmarks.Managed;
 
 /// <summary>Prints how much of the machine's fused multiply-adds the products reach, as a Markdown table.</summary>
 /// <remarks>
-/// The peak is that of all threads of the pool together, the best so far, measured again before each row; the bandwidth likewise, before the rows of the head, whose
-/// weights no cache holds. On a shared machine only ratios within one run mean something; see <see cref="Clock"/>.
+/// A round measures the peak of multiply-adds, how fast as many bytes as the matrices have are read again and again, and each product, one right after the other. A share is
+/// the median over the rounds of what a product took against what was measured beside it: on a shared machine the neighbours change all of them alike. The limit is the
+/// higher of two times, that of the multiply-adds at their peak and that of moving every factor once and the result twice, at the speed of reading.
 /// </remarks>
 internal static class PeakTable
 {
@@ -23,14 +24,6 @@ internal static class PeakTable
         ["head"] = [(576, 49152)],
     };
 
-    // A product that moves more than this is measured against the memory too.
-    private const double CachedBytes = 64e6;
-
-    private static readonly Lazy<ReadBandwidth> Bandwidth = new();
-
-    private static double _peak;
-    private static double _bandwidth;
-
     /// <param name="output">Receives the table.</param>
     /// <param name="arguments">[threads [models, separated by commas [rows, separated by commas]]].</param>
     public static void Print(TextWriter output, ReadOnlySpan<string> arguments)
@@ -43,8 +36,9 @@ internal static class PeakTable
             CultureInfo.InvariantCulture,
             $"{RuntimeInformation.FrameworkDescription}, {RuntimeInformation.ProcessArchitecture}, {VectorWidth.Default}-bit vectors, {threads} thread(s)"));
         output.WriteLine();
+        using ReadBandwidth bandwidth = new();
         WarmUp(pool);
-        output.WriteLine("| inputs | outputs | rows | peak GFLOP/s | a·bᵀ | a·b | aᵀ·b | memory: read GB/s | a·bᵀ | a·b | aᵀ·b |");
+        output.WriteLine("| inputs | outputs | rows | peak GFLOP/s | of it: a·bᵀ | a·b | aᵀ·b | reading GB/s | of the limit: a·bᵀ | a·b | aᵀ·b |");
         output.WriteLine("| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
         foreach ((int inputs, int outputs) in models.SelectMany(static model => Models[model]))
         {
@@ -52,7 +46,7 @@ internal static class PeakTable
             {
                 if ((long)rows * outputs <= 16 * 1024 * 1024)
                 {
-                    PrintRow(output, pool, inputs, outputs, rows);
+                    PrintRow(output, pool, bandwidth, inputs, outputs, rows);
                 }
             }
         }
@@ -72,36 +66,47 @@ internal static class PeakTable
         }
     }
 
-    private static void PrintRow(TextWriter output, WorkerPool pool, int inputs, int outputs, int rows)
+    private static void PrintRow(TextWriter output, WorkerPool pool, ReadBandwidth bandwidth, int inputs, int outputs, int rows)
     {
         Random random = new(1);
         (Matrix x, Matrix weights, Matrix y) = (Fill(rows, inputs), Fill(outputs, inputs), Fill(rows, outputs));
         (Matrix xGradient, Matrix weightGradient) = (Matrix.Zeros(rows, inputs), Matrix.Zeros(outputs, inputs));
         double operations = 2.0 * rows * inputs * outputs;
-        double peak = _peak = Math.Max(_peak, FmaPeak.Measure(pool, repetitions: 4));
-        double forward = Best(pool, () => MatrixProduct.TimesTransposed(x, weights, y, accumulate: false, pool));
-        double backward = Best(pool, () => MatrixProduct.Times(y, weights, xGradient, accumulate: false, pool));
-        double gradient = Best(pool, () => MatrixProduct.TransposedTimes(y, x, weightGradient, accumulate: true, pool));
-        string Share(double seconds) => (operations / seconds / 1e9 / peak).ToString("P0", CultureInfo.InvariantCulture);
+        double xBytes = 4.0 * rows * inputs, yBytes = 4.0 * rows * outputs, weightBytes = 4.0 * inputs * outputs;
+        (Action Product, double Moved)[] products =
+        [
+            (() => MatrixProduct.TimesTransposed(x, weights, y, accumulate: false, pool), xBytes + weightBytes + (2 * yBytes)),
+            (() => MatrixProduct.Times(y, weights, xGradient, accumulate: false, pool), yBytes + weightBytes + (2 * xBytes)),
+            (() => MatrixProduct.TransposedTimes(y, x, weightGradient, accumulate: true, pool), xBytes + yBytes + (2 * weightBytes)),
+        ];
+        List<double> peaks = [], speeds = [];
+        List<double>[] ofPeak = [[], [], []], ofLimit = [[], [], []];
+        int[] memoryRounds = new int[products.Length];
+        long start = Stopwatch.GetTimestamp();
+        double before = FmaPeak.Measure(pool, repetitions: 1);
+        for (int round = 0; round < 7 || Stopwatch.GetElapsedTime(start).TotalSeconds < 0.25; round++)
+        {
+            double speed = bandwidth.MeasureAgain(pool, (long)(xBytes + yBytes + weightBytes));
+            double[] seconds = [.. products.Select(product => Seconds(pool, product.Product, operations))];
+            double after = FmaPeak.Measure(pool, repetitions: 1);
+            double peak = (before + after) / 2;
+            before = after;
+            peaks.Add(peak);
+            speeds.Add(speed);
+            for (int index = 0; index < products.Length; index++)
+            {
+                (double multiplying, double moving) = (operations / peak / 1e9, products[index].Moved / speed / 1e9);
+                ofPeak[index].Add(multiplying / seconds[index]);
+                ofLimit[index].Add(Math.Max(multiplying, moving) / seconds[index]);
+                memoryRounds[index] += moving > multiplying ? 1 : 0;
+            }
+        }
+
+        string Share(int index) => Median(ofPeak[index]).ToString("P0", CultureInfo.InvariantCulture);
+        string Limit(int index) => Median(ofLimit[index]).ToString("P0", CultureInfo.InvariantCulture) + (2 * memoryRounds[index] > peaks.Count ? " m" : " f");
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"| {inputs} | {outputs} | {rows} | {peak:F0} | {Share(forward)} | {Share(backward)} | {Share(gradient)} | {Memory()} |"));
-
-        // Every factor read once; a result written once, and read before, as a cache reads what it writes.
-        string Memory()
-        {
-            double xBytes = 4.0 * rows * inputs, yBytes = 4.0 * rows * outputs, weightBytes = 4.0 * inputs * outputs;
-            if (weightBytes < CachedBytes)
-            {
-                return "– | – | – | –";
-            }
-
-            _bandwidth = Math.Max(_bandwidth, Bandwidth.Value.Measure(pool));
-            string Moved(double bytes, double seconds) => (bytes / seconds / 1e9 / _bandwidth).ToString("P0", CultureInfo.InvariantCulture);
-            return string.Create(
-                CultureInfo.InvariantCulture,
-                $"{_bandwidth:F0} | {Moved(xBytes + weightBytes + (2 * yBytes), forward)} | {Moved(yBytes + weightBytes + (2 * xBytes), backward)} | {Moved(xBytes + yBytes + (2 * weightBytes), gradient)}");
-        }
+            $"| {inputs} | {outputs} | {rows} | {Median(peaks):F0} | {Share(0)} | {Share(1)} | {Share(2)} | {Median(speeds):F0} | {Limit(0)} | {Limit(1)} | {Limit(2)} |"));
 
         Matrix Fill(int count, int columns)
         {
@@ -115,16 +120,24 @@ internal static class PeakTable
         }
     }
 
-    // The best of many short runs: others' work on the machine only ever adds time.
-    private static double Best(WorkerPool pool, Action action)
+    // Once to have everything in the caches that hold it, then for about half a millisecond.
+    private static double Seconds(WorkerPool pool, Action product, double operations)
     {
-        double best = double.MaxValue;
-        long start = Stopwatch.GetTimestamp();
-        for (int round = 0; round < 5 || Stopwatch.GetElapsedTime(start).TotalSeconds < 0.06; round++)
+        int repetitions = (int)Math.Clamp(5e-4 * 100e9 / operations, 1, 100);
+        product();
+        return Clock.Seconds(pool, () =>
         {
-            best = Math.Min(best, Clock.Seconds(pool, action));
-        }
+            for (int repetition = 0; repetition < repetitions; repetition++)
+            {
+                product();
+            }
+        }) / repetitions;
+    }
 
-        return best;
+    private static double Median(List<double> values)
+    {
+        double[] sorted = [.. values];
+        Array.Sort(sorted);
+        return sorted[sorted.Length / 2];
     }
 }
