@@ -118,7 +118,7 @@ internal static unsafe class PackedProduct<TSimd, TVector, TFormat>
             {
                 for (int panel = firstPanel; panel < end;)
                 {
-                    bool isPair = panel + 2 <= end && (panel + 2) * PanelWidth <= y.Columns;
+                    bool isPair = rows <= StreamedTile<TSimd, TVector, TFormat>.MaxRowsOfPair && panel + 2 <= end && (panel + 2) * PanelWidth <= y.Columns;
                     Stream(panels, panel, isPair, a, x.Stride, rows);
                     panel += isPair ? 2 : 1;
                 }
@@ -245,7 +245,15 @@ internal static unsafe class PackedProduct<TSimd, TVector, TFormat>
             case 1: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows1, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
             case 2: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows2, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
             case 3: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows3, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
-            default: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows4, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
+            case 4: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows4, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
+            case 5: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows5, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
+            case 6: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows6, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
+            case 7: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows7, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
+            case 8: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows8, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
+            case 9: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows9, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
+            case 10: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows10, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
+            case 11: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows11, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
+            default: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows12, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
         }
     }
 

@@ -106,7 +106,8 @@ internal static unsafe class AttentionProducts<TSimd, TVector>
     /// <param name="queryRow">The distance between queries.</param>
     /// <param name="keysTransposed">Shape [depth, TileKeys].</param>
     /// <param name="result">Shape [queries, TileKeys].</param>
-    public static void ScoreRows(in AttentionTile tile, int depth, float* queries, nint queryRow, float* keysTransposed, float* result)
+    /// <param name="ahead">Memory to ask for meanwhile.</param>
+    public static void ScoreRows(in AttentionTile tile, int depth, float* queries, nint queryRow, float* keysTransposed, float* result, NextRead ahead)
     {
         int first = tile.FirstQuery;
         int columns = (tile.Count + TSimd.Width - 1) / TSimd.Width * TSimd.Width;
@@ -121,7 +122,8 @@ internal static unsafe class AttentionProducts<TSimd, TVector>
             columns,
             result + (first * AttentionScratch.TileKeys),
             AttentionScratch.TileKeys,
-            accumulate: false);
+            accumulate: false,
+            ahead);
     }
 
     /// <summary>Computes result[query] = Σ weights[query, key]·values[key], or adds it: the bits of <see cref="SumOverKeys"/>.</summary>
@@ -132,7 +134,9 @@ internal static unsafe class AttentionProducts<TSimd, TVector>
     /// <param name="size">The values' length, whole vectors.</param>
     /// <param name="result">Shape [queries, size].</param>
     /// <param name="accumulate">Whether to add.</param>
-    public static void SumRowsOverKeys(in AttentionTile tile, float* weights, float* values, nint valueRow, int size, float* result, bool accumulate)
+    /// <param name="ahead">Memory to ask for meanwhile.</param>
+    public static void SumRowsOverKeys(
+        in AttentionTile tile, float* weights, float* values, nint valueRow, int size, float* result, bool accumulate, NextRead ahead)
     {
         int first = tile.FirstQuery;
         Columns(
@@ -146,24 +150,26 @@ internal static unsafe class AttentionProducts<TSimd, TVector>
             size,
             result + (first * (nint)size),
             size,
-            accumulate);
+            accumulate,
+            ahead);
     }
 
     // A few rows times a factor, over all its columns.
     private static void Columns(
-        int rows, nint depth, float* a, nint aRow, nint aStep, float* b, nint bStep, int columns, float* c, nint cRow, bool accumulate)
+        int rows, nint depth, float* a, nint aRow, nint aStep, float* b, nint bStep, int columns, float* c, nint cRow, bool accumulate, NextRead ahead = default)
     {
         int column = 0;
         while (column < columns)
         {
             bool narrow = column + TSimd.Width == columns;
-            Tiles(narrow, rows, depth, a, aRow, aStep, b + column, bStep, c + column, cRow, accumulate);
+            Tiles(narrow, rows, depth, a, aRow, aStep, b + column, bStep, c + column, cRow, accumulate, ahead);
+            ahead = ahead.After(depth);
             column += narrow ? TSimd.Width : Panel;
         }
     }
 
     private static void Tiles(
-        bool narrow, int rows, nint depth, float* a, nint aRow, nint aStep, float* b, nint bStep, float* c, nint cRow, bool accumulate)
+        bool narrow, int rows, nint depth, float* a, nint aRow, nint aStep, float* b, nint bStep, float* c, nint cRow, bool accumulate, NextRead ahead = default)
     {
         // Tiles of nearly one height: a last tile of a single row would wait for its own sums.
         int most = (narrow ? 2 : 1) * TileOfHeight<TSimd, TVector>.MostRows;
@@ -174,6 +180,11 @@ internal static unsafe class AttentionProducts<TSimd, TVector>
             if (narrow)
             {
                 TileOfHeight<TSimd, TVector>.Multiply<NarrowTile>(count, depth, a, aRow, aStep, b, bStep, c, cRow, accumulate);
+            }
+            else if (tile == 0 && ahead.HasSteps(depth))
+            {
+                TileOfHeight<TSimd, TVector>.Multiply<WideTile, ReadsTwoLinesAhead>(
+                    count, depth, a, aRow, aStep, b, bStep, c, cRow, accumulate, ahead.Start, NextRead.StepBytes);
             }
             else
             {

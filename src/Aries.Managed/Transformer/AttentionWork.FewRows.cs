@@ -27,7 +27,9 @@ internal sealed partial class AttentionWork
         }
 
         int heads = _config.KeyValueHeadCount;
-        int headsPerItem = parts < ItemsPerThread * _pool.ThreadCount ? 1 : heads;
+        int items = ItemsPerThread * _pool.ThreadCount;
+        int headsPerItem = parts < items ? 1 : heads;
+        int partsPerItem = Math.Max(1, parts / (2 * items));
         int length = 0;
         _partials.Clear();
         for (int index = 0; index < _blocks.Count; index++)
@@ -44,16 +46,25 @@ internal sealed partial class AttentionWork
         for (int index = _blocks.Count - 1; index >= 0; index--)
         {
             Block block = _blocks[index];
-            bool hasFewRows = HasFewRows(block);
-            int blockParts = hasFewRows ? PartCount(block) : 1;
-            int step = hasFewRows ? headsPerItem : 1;
-            for (int part = 0; part < blockParts; part++)
+            if (!HasFewRows(block))
             {
-                for (int head = 0; head < heads; head += step)
-                {
-                    _items.Add(new Item(index, hasFewRows ? part : -1, head, step));
-                }
+                AddItems(index, part: -1, partCount: 1, headsPerItem: 1);
+                continue;
             }
+
+            int count = PartCount(block);
+            for (int part = 0; part < count; part += partsPerItem)
+            {
+                AddItems(index, part, Math.Min(partsPerItem, count - part), headsPerItem);
+            }
+        }
+    }
+
+    private void AddItems(int block, int part, int partCount, int headsPerItem)
+    {
+        for (int head = 0; head < _config.KeyValueHeadCount; head += headsPerItem)
+        {
+            _items.Add(new Item(block, part, partCount, head, headsPerItem));
         }
     }
 
@@ -68,17 +79,15 @@ internal sealed partial class AttentionWork
 
     private int PaddedQueries(Block block) => ((block.Count * _group) + Lanes.Count - 1) / Lanes.Count * Lanes.Count;
 
-    private unsafe void ForwardPart<TSimd, TVector>(Item item)
+    private unsafe void ForwardParts<TSimd, TVector>(Item item)
         where TSimd : struct, ISimd<TVector>
         where TVector : struct
     {
         Block block = _blocks[item.Block];
         RowSegment segment = _batch.Segments[block.Segment];
-        int size = _config.HeadSize;
         int queries = PaddedQueries(block);
-        int first = item.Part * PartKeys;
-        int end = Math.Min(first + PartKeys, VisibleKeys(block));
-        AttentionScratch scratch = AttentionScratch.Take(item.HeadCount * queries, size, TSimd.Width);
+        int end = Math.Min((item.Part + item.PartCount) * PartKeys, VisibleKeys(block));
+        AttentionScratch scratch = AttentionScratch.Take(item.HeadCount * queries, _config.HeadSize, TSimd.Width);
         for (int head = 0; head < item.HeadCount; head++)
         {
             Gather(_activations.Query, scratch, scratch.Query + (head * queries * scratch.Size), segment, block, item.FirstHead + head, _scale);
@@ -87,37 +96,51 @@ internal sealed partial class AttentionWork
         scratch.Part.Clear();
         fixed (float* keys = _keys, values = _values)
         {
-            for (int start = first; start < end; start += TileKeys)
+            for (int start = item.Part * PartKeys; start < end; start += TileKeys)
             {
                 AttentionTile tile = TileAt(start, segment, block);
+                SlotRange next = item.HeadCount > 1 && start + TileKeys < end ? RunAt(segment, start + TileKeys, Math.Min(TileKeys, end - start - TileKeys)) : default;
                 for (int head = 0; head < item.HeadCount; head++)
                 {
-                    ForwardTile<TSimd, TVector>(tile, scratch, segment, keys, values, item.FirstHead + head, head * queries, isFirst: start == first);
+                    ForwardTile<TSimd, TVector>(tile, scratch, segment, keys, values, item.FirstHead + head, head * queries, next);
                 }
-            }
-        }
 
-        for (int head = 0; head < item.HeadCount; head++)
-        {
-            if (_partials[item.Block] < 0)
-            {
-                ScatterOutputs(scratch.Part, head * queries, scratch.Size, segment, block, item.FirstHead + head);
-            }
-            else
-            {
-                Keep(scratch, head * queries, item, block, item.FirstHead + head);
+                if (start + TileKeys >= end || (start + TileKeys) % PartKeys == 0)
+                {
+                    EndPart(scratch, item, start / PartKeys);
+                }
             }
         }
     }
 
+    private void EndPart(AttentionScratch scratch, Item item, int part)
+    {
+        Block block = _blocks[item.Block];
+        for (int index = 0; index < item.HeadCount; index++)
+        {
+            int place = index * PaddedQueries(block);
+            if (_partials[item.Block] < 0)
+            {
+                ScatterOutputs(scratch.Part, place, scratch.Size, _batch.Segments[block.Segment], block, item.FirstHead + index);
+            }
+            else
+            {
+                Keep(scratch, place, item.Block, part, item.FirstHead + index);
+            }
+        }
+
+        scratch.Part.Clear();
+    }
+
     private unsafe void ForwardTile<TSimd, TVector>(
-        in AttentionTile tile, AttentionScratch scratch, RowSegment segment, float* keys, float* values, int head, int place, bool isFirst)
+        in AttentionTile tile, AttentionScratch scratch, RowSegment segment, float* keys, float* values, int head, int place, SlotRange next)
         where TSimd : struct, ISimd<TVector>
         where TVector : struct
     {
         int size = _config.HeadSize;
         int width = _config.KeyValueHeadCount * size;
         int offset = head * size;
+        bool isFirst = tile.Start % PartKeys == 0;
         AttentionSums sums = scratch.Part;
         bool isWhole = true;
         int slot = 0;
@@ -130,7 +153,7 @@ internal sealed partial class AttentionWork
             done += run.Count;
         }
 
-        AttentionProducts<TSimd, TVector>.ScoreRows(tile, size, scratch.Query + (place * scratch.Size), scratch.Size, scratch.Keys, scratch.Scores);
+        AttentionProducts<TSimd, TVector>.ScoreRows(tile, size, scratch.Query + (place * scratch.Size), scratch.Size, scratch.Keys, scratch.Scores, NextOf(keys, next, head));
         AttentionSoftmax.SoftenRows(tile, scratch.Scores, sums.Maxima + place, scratch.Shrinks + place);
         AddWeights<TSimd, TVector>(tile, scratch, place);
         if (!isFirst)
@@ -152,7 +175,15 @@ internal sealed partial class AttentionWork
             isInPlace ? width : scratch.Size,
             scratch.Size,
             sums.Output + (place * scratch.Size),
-            accumulate: !isFirst);
+            accumulate: !isFirst,
+            NextOf(values, next, head));
+    }
+
+    // A head's share of the memory of the next tile, of all heads.
+    private unsafe NextRead NextOf(float* rows, SlotRange next, int head)
+    {
+        nint bytes = next.Count * (nint)_config.HeadSize * sizeof(float);
+        return new NextRead((byte*)(rows + (next.Start * (nint)_config.KeyValueHeadCount * _config.HeadSize)) + (head * bytes), bytes);
     }
 
     // Each query's sum is one chain over the keys: as the product of the weights with ones, so that the chains of several queries run side by side.
@@ -162,7 +193,7 @@ internal sealed partial class AttentionWork
     {
         float* ones = stackalloc float[TSimd.Width];
         new Span<float>(ones, TSimd.Width).Fill(1);
-        AttentionProducts<TSimd, TVector>.SumRowsOverKeys(tile, scratch.Scores, ones, 0, TSimd.Width, scratch.QueryTransposed, accumulate: false);
+        AttentionProducts<TSimd, TVector>.SumRowsOverKeys(tile, scratch.Scores, ones, 0, TSimd.Width, scratch.QueryTransposed, accumulate: false, default);
         for (int query = tile.FirstQuery; query < tile.QueryCount; query++)
         {
             float* sum = scratch.Part.Sums + place + query;
@@ -171,13 +202,13 @@ internal sealed partial class AttentionWork
     }
 
     // Keeps what a part comes to for one head.
-    private unsafe void Keep(AttentionScratch scratch, int place, Item item, Block block, int head)
+    private unsafe void Keep(AttentionScratch scratch, int place, int block, int part, int head)
     {
         int size = _config.HeadSize;
-        int queries = PaddedQueries(block);
+        int queries = PaddedQueries(_blocks[block]);
         fixed (float* memory = _partialSums)
         {
-            AttentionSums kept = PartialAt(memory, item.Block, item.Part, head);
+            AttentionSums kept = PartialAt(memory, block, part, head);
             for (int query = 0; query < queries; query++)
             {
                 new ReadOnlySpan<float>(scratch.Part.Output + ((place + query) * scratch.Size), size).CopyTo(new Span<float>(kept.Output + (query * size), size));
@@ -224,6 +255,6 @@ internal sealed partial class AttentionWork
         }
     }
 
-    // A part of a block's keys and some heads; part −1 is a block of many rows, with all keys and one head.
-    private readonly record struct Item(int Block, int Part, int FirstHead, int HeadCount);
+    // Parts of a block's keys and some heads; part −1 is a block of many rows, with all keys and one head.
+    private readonly record struct Item(int Block, int Part, int PartCount, int FirstHead, int HeadCount);
 }

@@ -87,7 +87,7 @@ internal sealed partial class AttentionWork
         }
         else
         {
-            ForwardPart<TSimd, TVector>(item);
+            ForwardParts<TSimd, TVector>(item);
         }
     }
 
