@@ -51,9 +51,6 @@ internal static unsafe class PackedProduct<TSimd, TVector, TFormat>
 
     private const int PanelsPerBlock = 4;
 
-    // How often a panel is widened in registers before it is worth to write the widened one down.
-    private const int StreamedPasses = 3;
-
     // Fused multiply-adds of a few microseconds: less is not worth waking a thread.
     private const long WorkPerItem = 128 * 1024;
 
@@ -62,6 +59,10 @@ internal static unsafe class PackedProduct<TSimd, TVector, TFormat>
 
     // How many steps ahead memory is asked for, as long as it takes to answer: some 4 KiB of a panel.
     private static int ReadAhead => TFormat.StepBytes < CacheLine.Bytes ? 128 : 64;
+
+    // How often a panel is widened in registers before writing the widened one down is faster: a scaled one takes three instructions a vector. With few registers a pass has few rows.
+    private static int StreamedPasses =>
+        TFormat.IsScaled || StreamedTile<TSimd, TVector, TFormat>.MaxRows == StreamedTile<TSimd, TVector, TFormat>.MaxRowsOfPair ? 1 : 3;
 
     private static int PanelWidth => ProductTile<TSimd, TVector>.Columns;
 
@@ -118,7 +119,7 @@ internal static unsafe class PackedProduct<TSimd, TVector, TFormat>
             float* a = xArray + x.Offset + ((nint)rowStart * x.Stride);
             int end = firstPanel + panelCount;
             int most = StreamedTile<TSimd, TVector, TFormat>.MaxRows;
-            if (rows <= most * (most > StreamedTile<TSimd, TVector, TFormat>.MaxRowsOfPair ? StreamedPasses : 1))
+            if (rows <= most * StreamedPasses)
             {
                 // Passes of nearly one height; those after the first find the panel in a cache.
                 int passes = (rows + most - 1) / most;
@@ -127,7 +128,8 @@ internal static unsafe class PackedProduct<TSimd, TVector, TFormat>
                     bool isPair = rows <= StreamedTile<TSimd, TVector, TFormat>.MaxRowsOfPair && panel + 2 <= end && (panel + 2) * PanelWidth <= y.Columns;
                     for (int pass = 0; pass < passes; pass++)
                     {
-                        Stream(panels, panel, isPair, a, x.Stride, rows, passes, pass);
+                        int row = rows * pass / passes;
+                        Stream(panels, panel, isPair, a, x.Stride, row, (rows * (pass + 1) / passes) - row);
                     }
 
                     panel += isPair ? 2 : 1;
@@ -205,16 +207,13 @@ internal static unsafe class PackedProduct<TSimd, TVector, TFormat>
         }
     }
 
-    private static void Stream(in Panel panels, int panel, bool isPair, float* a, nint aRow, int allRows, int passes, int pass)
+    private static void Stream(in Panel panels, int panel, bool isPair, float* a, nint aRow, int row, int rows)
     {
-        (int row, int rows) = (allRows * pass / passes, (allRows * (pass + 1) / passes) - (allRows * pass / passes));
         PackedMatrix weights = panels.Weights;
         float* edge = PackingBuffer.Take(StreamedTile<TSimd, TVector, TFormat>.MaxRows * PanelWidth);
         byte* b = panels.Start(panel);
         nint panelBytes = (nint)(panels.Start(panel + 1) - b);
-
-        // Several passes share out the reading of the panel after this one.
-        nint ahead = passes == 1 ? weights.Offset(ReadAhead) : panelBytes;
+        nint ahead = weights.Offset(ReadAhead);
         float* c = panels.Result + (row * panels.Stride) + (panel * PanelWidth);
         a += row * aRow;
         for (int depthStart = 0; depthStart < weights.Columns; depthStart += DepthPerBlock)
@@ -224,15 +223,15 @@ internal static unsafe class PackedProduct<TSimd, TVector, TFormat>
             bool add = panels.Accumulate || depthStart > 0;
             if (isPair)
             {
-                Stream<Rows2>(rows, depth, a + depthStart, aRow, block, b + panelBytes, panelBytes, ahead, passes, pass, c, panels.Stride, add);
+                Stream<Rows2>(rows, depth, a + depthStart, aRow, block, b + panelBytes, panelBytes, ahead, c, panels.Stride, add);
             }
             else if (panels.Columns(panel) == PanelWidth)
             {
-                Stream<Rows1>(rows, depth, a + depthStart, aRow, block, b + panelBytes, panelBytes, ahead, passes, pass, c, panels.Stride, add);
+                Stream<Rows1>(rows, depth, a + depthStart, aRow, block, b + panelBytes, panelBytes, ahead, c, panels.Stride, add);
             }
             else
             {
-                Stream<Rows1>(rows, depth, a + depthStart, aRow, block, b + panelBytes, panelBytes, ahead, passes, pass, edge, PanelWidth, accumulate: false);
+                Stream<Rows1>(rows, depth, a + depthStart, aRow, block, b + panelBytes, panelBytes, ahead, edge, PanelWidth, accumulate: false);
                 CopyEdge(edge, c, panels.Stride, rows, panels.Columns(panel), add);
             }
         }
@@ -251,23 +250,23 @@ internal static unsafe class PackedProduct<TSimd, TVector, TFormat>
     }
 
     private static void Stream<TPanels>(
-        int rows, nint depth, float* a, nint aRow, byte* b, byte* end, nint panelBytes, nint ahead, nint passes, nint pass, float* c, nint cRow, bool accumulate)
+        int rows, nint depth, float* a, nint aRow, byte* b, byte* end, nint panelBytes, nint ahead, float* c, nint cRow, bool accumulate)
         where TPanels : struct, IRowCount
     {
         switch (rows)
         {
-            case 1: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows1, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, passes, pass, c, cRow, accumulate); break;
-            case 2: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows2, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, passes, pass, c, cRow, accumulate); break;
-            case 3: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows3, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, passes, pass, c, cRow, accumulate); break;
-            case 4: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows4, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, passes, pass, c, cRow, accumulate); break;
-            case 5: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows5, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, passes, pass, c, cRow, accumulate); break;
-            case 6: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows6, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, passes, pass, c, cRow, accumulate); break;
-            case 7: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows7, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, passes, pass, c, cRow, accumulate); break;
-            case 8: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows8, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, passes, pass, c, cRow, accumulate); break;
-            case 9: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows9, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, passes, pass, c, cRow, accumulate); break;
-            case 10: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows10, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, passes, pass, c, cRow, accumulate); break;
-            case 11: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows11, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, passes, pass, c, cRow, accumulate); break;
-            default: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows12, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, passes, pass, c, cRow, accumulate); break;
+            case 1: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows1, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
+            case 2: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows2, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
+            case 3: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows3, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
+            case 4: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows4, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
+            case 5: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows5, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
+            case 6: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows6, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
+            case 7: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows7, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
+            case 8: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows8, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
+            case 9: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows9, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
+            case 10: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows10, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
+            case 11: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows11, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
+            default: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows12, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
         }
     }
 

@@ -28,14 +28,11 @@ internal static unsafe class StreamedTile<TSimd, TVector, TFormat>
     /// <param name="end">The end of the first panel.</param>
     /// <param name="panelBytes">The distance to the second panel.</param>
     /// <param name="readAhead">How far ahead of the computation memory is asked for, in bytes of a panel.</param>
-    /// <param name="passes">How many passes over the panels there are: each asks for a step's memory every so many steps, so that it comes as evenly as it can.</param>
-    /// <param name="pass">Which of them this is.</param>
     /// <param name="c">c[0, 0]; the second panel's columns follow the first one's.</param>
     /// <param name="cRow">The distance between c's rows, in values.</param>
     /// <param name="accumulate">Whether the sums are added to what c holds.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Multiply<TRows, TPanels>(
-        nint depth, float* a, nint aRow, byte* b, byte* end, nint panelBytes, nint readAhead, nint passes, nint pass, float* c, nint cRow, bool accumulate)
+    public static void Multiply<TRows, TPanels>(nint depth, float* a, nint aRow, byte* b, byte* end, nint panelBytes, nint readAhead, float* c, nint cRow, bool accumulate)
         where TRows : struct, IRowCount
         where TPanels : struct, IRowCount
     {
@@ -81,20 +78,15 @@ internal static unsafe class StreamedTile<TSimd, TVector, TFormat>
             depth -= steps;
             for (nint step = 0; step < steps; step++)
             {
-                if (pass == 0)
+                for (int line = 0; line < TFormat.StepBytes; line += CacheLine.Bytes)
                 {
-                    pass = passes;
-                    for (int line = 0; line < TFormat.StepBytes; line += CacheLine.Bytes)
+                    CacheLine.Request(ahead + line);
+                    if (TPanels.Count > 1)
                     {
-                        CacheLine.Request(ahead + line);
-                        if (TPanels.Count > 1)
-                        {
-                            CacheLine.Request(ahead + panelBytes + line);
-                        }
+                        CacheLine.Request(ahead + panelBytes + line);
                     }
                 }
 
-                pass--;
                 ahead += TFormat.StepBytes;
                 TVector left = TFormat.LoadLeft(b);
                 TVector right = TFormat.LoadRight(b);
