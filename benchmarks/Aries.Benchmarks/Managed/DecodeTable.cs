@@ -6,13 +6,16 @@ using Aries.Managed;
 namespace Aries.Benchmarks.Managed;
 
 /// <summary>Prints what decoding reaches of the memory's bandwidth, and prefill of the processor's peak, for the 135M configuration with random weights.</summary>
-/// <remarks>Bandwidth and decoding are measured in turn, and the best of each counts for a storage: on a shared machine only ratios of what ran side by side mean something.</remarks>
+/// <remarks>
+/// On a shared machine only ratios of what ran side by side mean something: the memory gave from 17 to 69 GB/s within minutes. So the bandwidth is measured before and after every measurement of
+/// decoding, each ratio is to the larger of its two neighbours, and the median of the rounds counts.
+/// </remarks>
 internal static class DecodeTable
 {
     private const int PromptLength = 32;
     private const int ResponseLength = 32;
     private const int PrefillRows = 256;
-    private const int Rounds = 3;
+    private const int Rounds = 5;
 
     private static readonly int[] BatchSizes = [1, 8, 32];
 
@@ -20,29 +23,32 @@ internal static class DecodeTable
 
     private static double _peak;
 
+    /// <param name="output">Receives the tables.</param>
+    /// <param name="arguments">[threads [weight storages, separated by commas]].</param>
     public static void Print(TextWriter output, ReadOnlySpan<string> arguments)
     {
         int threads = arguments.Length > 0 ? int.Parse(arguments[0], CultureInfo.InvariantCulture) : Environment.ProcessorCount;
+        WeightStorage[] storages = arguments.Length > 1 ? [.. arguments[1].Split(',').Select(Enum.Parse<WeightStorage>)] : Enum.GetValues<WeightStorage>();
         using WorkerPool pool = new(threads);
         using ReadBandwidth bandwidth = new();
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"{RuntimeInformation.FrameworkDescription}, {RuntimeInformation.ProcessArchitecture}, {VectorWidth.Default}-bit vectors, {threads} thread(s)"));
         output.WriteLine();
-        output.WriteLine("| weights | batch | ms a token | tokens/s | ratio to batch 1 | weights read at GB/s | memory gives GB/s | share | GFLOP/s | of the peak |");
-        output.WriteLine("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+        output.WriteLine("| weights | batch | ms a token | tokens/s | ratio to batch 1 | weights read at GB/s | of what memory gives | GFLOP/s | of the peak |");
+        output.WriteLine("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
         List<string> contexts = [];
         List<string> prefills = [];
-        foreach (WeightStorage storage in Enum.GetValues<WeightStorage>())
+        foreach (WeightStorage storage in storages)
         {
             LlamaWeights weights = RandomWeights(storage);
             PrintDecoding(output, weights, storage, pool, bandwidth);
-            contexts.Add(ContextRow(weights, storage, pool));
+            contexts.AddRange(ContextRows(weights, storage, pool, bandwidth));
             prefills.Add(PrefillRow(weights, storage, pool));
         }
 
         output.WriteLine();
-        output.WriteLine("| weights | batch 1, after 1 token | 128 | 512 | batch 32, after 1 token | 128 | 512 |");
+        output.WriteLine("| weights | batch | after 1 token | 128 | 512 | weights, keys and values read at GB/s after 512 | of what memory gives |");
         output.WriteLine("| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
         contexts.ForEach(output.WriteLine);
         output.WriteLine();
@@ -56,28 +62,41 @@ internal static class DecodeTable
         // A tied embedding is read whole as the head; as the embedding a row of it is.
         long bytes = weights.Parameters().Sum(parameter => parameter.Packed?.ByteCount ?? (4L * parameter.Columns));
         double operations = Operations(weights) + (2.0 * Config.VocabularySize * Config.HiddenSize);
-        DecodingEngine[] engines = [.. BatchSizes.Select(batch => new DecodingEngine(new Transformer(Config, weights, null, pool), batch, PrefillRows))];
-        double[] steps = [.. BatchSizes.Select(_ => double.MaxValue)];
-        double best = 0;
-        for (int round = 0; round < Rounds; round++)
+        Reading[] readings = [.. BatchSizes.Select(batch =>
         {
-            for (int i = 0; i < steps.Length; i++)
-            {
-                // The first token comes with the prompt; what a run with more of them takes longer is decoding alone.
-                best = Math.Max(best, bandwidth.Measure(pool));
-                steps[i] = Math.Min(steps[i], (Seconds(engines[i], BatchSizes[i], 1 + ResponseLength) - Seconds(engines[i], BatchSizes[i], 1)) / ResponseLength);
-            }
-        }
+            DecodingEngine engine = new(new Transformer(Config, weights, null, pool), batch, PrefillRows, cacheBytes: 1 << 28);
 
+            // The first token comes with the prompt, which is cached by then; what a run with more of them takes longer is decoding alone.
+            Seconds(engine, batch, 1 + ResponseLength);
+            return Read(pool, bandwidth, bytes, () => (Seconds(engine, batch, 1 + ResponseLength) - Seconds(engine, batch, 1)) / ResponseLength);
+        })];
         double peak = Peak(pool);
-        foreach ((int batch, double step) in BatchSizes.Zip(steps))
+        foreach ((int batch, Reading reading) in BatchSizes.Zip(readings))
         {
-            double reads = bytes / step / 1e9;
-            double reached = batch * operations / step / 1e9;
+            double reached = batch * operations / reading.Seconds / 1e9;
             output.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"| {storage} | {batch} | {step * 1e3:F2} | {batch / step:F0} | {batch * steps[0] / step:F1} | {reads:F1} | {best:F1} | {reads / best:P0} | {reached:F0} | {reached / peak:P0} |"));
+                $"| {storage} | {batch} | {reading.Seconds * 1e3:F2} | {batch / reading.Seconds:F0} | {batch * readings[0].Seconds / reading.Seconds:F1} | {bytes / reading.Seconds / 1e9:F1} | {reading.Share:P0} | {reached:F0} | {reached / peak:P0} |"));
         }
+    }
+
+    // The best time of several, and the median share of the bandwidth beside it.
+    private static Reading Read(WorkerPool pool, ReadBandwidth bandwidth, double bytes, Func<double> measure)
+    {
+        double best = double.MaxValue;
+        double[] shares = new double[Rounds];
+        double before = bandwidth.Measure(pool);
+        for (int round = 0; round < Rounds; round++)
+        {
+            double seconds = measure();
+            double after = bandwidth.Measure(pool);
+            best = Math.Min(best, seconds);
+            shares[round] = bytes / seconds / 1e9 / Math.Max(before, after);
+            before = after;
+        }
+
+        shares.AsSpan().Sort();
+        return new Reading(best, shares[Rounds / 2]);
     }
 
     private static double Seconds(DecodingEngine engine, int batch, int tokens)
@@ -103,27 +122,34 @@ internal static class DecodeTable
     private static double Peak(WorkerPool pool) => _peak = Math.Max(_peak, FmaPeak.Measure(pool, repetitions: 4));
 
     // What the layers take for a token as the context grows: keys and values are read too. In milliseconds.
-    private static string ContextRow(LlamaWeights weights, WeightStorage storage, WorkerPool pool)
+    private static IEnumerable<string> ContextRows(LlamaWeights weights, WeightStorage storage, WorkerPool pool, ReadBandwidth bandwidth)
     {
+        const int Longest = 512;
         Transformer transformer = new(Config, weights, null, pool);
-        List<string> parts = [];
+        double layerBytes = weights.Layers.Sum(layer => layer.Parameters().Sum(parameter => parameter.Packed?.ByteCount ?? 0));
         foreach (int batch in (int[])[1, 32])
         {
-            KeyValueStore store = FilledStore((batch * 513) + 1);
-            foreach (int context in (int[])[1, 128, 512])
+            KeyValueStore store = FilledStore((batch * (Longest + 1)) + 1);
+            RowBatch Rows(int context)
             {
                 RowBatch rows = new();
                 for (int row = 0; row < batch; row++)
                 {
-                    rows.AddSegment([3 + row], (row * 513) + 512, [new SlotRange(row * 513, context)]);
+                    rows.AddSegment([3 + row], (row * (Longest + 1)) + Longest, [new SlotRange(row * (Longest + 1), context)]);
                 }
 
-                double best = Best(() => transformer.Forward(rows, store, tape: null));
-                parts.Add(string.Create(CultureInfo.InvariantCulture, $"{best * 1e3:F2}"));
+                return rows;
             }
-        }
 
-        return $"| {storage} | {string.Join(" | ", parts)} |";
+            double near = Best(() => transformer.Forward(Rows(1), store, tape: null));
+            double middle = Best(() => transformer.Forward(Rows(128), store, tape: null));
+            RowBatch far = Rows(Longest);
+            double bytes = layerBytes + (2.0 * sizeof(float) * batch * (Longest + 1) * store.Width * Config.LayerCount);
+            Reading reading = Read(pool, bandwidth, bytes, () => Best(() => transformer.Forward(far, store, tape: null)));
+            yield return string.Create(
+                CultureInfo.InvariantCulture,
+                $"| {storage} | {batch} | {near * 1e3:F2} | {middle * 1e3:F2} | {reading.Seconds * 1e3:F2} | {bytes / reading.Seconds / 1e9:F1} | {reading.Share:P0} |");
+        }
     }
 
     // Written to, because memory that nobody wrote to is read as one page of zeros, which is near.
@@ -187,4 +213,6 @@ internal static class DecodeTable
             }));
         });
     }
+
+    private readonly record struct Reading(double Seconds, double Share);
 }

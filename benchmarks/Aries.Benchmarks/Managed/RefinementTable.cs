@@ -11,7 +11,7 @@ internal static class RefinementTable
     private const int TextLength = 120;
     private const int EditedRun = 4;
 
-    /// <summary>Prints a table: <c>texts [threads] [overlap in percent]</c> for texts of a known overlap, <c>chains [threads]</c> for chains of a trained model.</summary>
+    /// <summary>Prints a table: <c>texts [threads] [overlap in percent] [weight storage]</c> for texts of a known overlap, <c>chains [threads]</c> for chains of a trained model.</summary>
     public static void Print(TextWriter output, ReadOnlySpan<string> arguments)
     {
         string table = arguments.Length > 0 ? arguments[0] : "chains";
@@ -23,7 +23,11 @@ internal static class RefinementTable
         output.WriteLine();
         if (table == "texts")
         {
-            PrintTexts(output, pool, arguments.Length > 2 ? [double.Parse(arguments[2], CultureInfo.InvariantCulture) / 100] : [0.95, 0.8, 0.5, 0]);
+            PrintTexts(
+                output,
+                pool,
+                arguments.Length > 2 ? [.. arguments[2].Split(',').Select(text => double.Parse(text, CultureInfo.InvariantCulture) / 100)] : [0.95, 0.8, 0.5, 0],
+                arguments.Length > 3 ? Enum.Parse<WeightStorage>(arguments[3]) : WeightStorage.Float32);
         }
         else
         {
@@ -40,18 +44,19 @@ internal static class RefinementTable
         return ([.. Enumerable.Range(10, 100), .. draft, 5], response);
     }
 
-    private static void PrintTexts(TextWriter output, WorkerPool pool, double[] overlaps)
+    private static void PrintTexts(TextWriter output, WorkerPool pool, double[] overlaps, WeightStorage storage)
     {
-        output.WriteLine("| overlap | batch | plain tokens/s | lookup tokens/s | lookup ÷ plain | passes ÷ tokens | guesses right |");
-        output.WriteLine("| ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+        output.WriteLine("| weights | overlap | batch | plain tokens/s | lookup tokens/s | lookup ÷ plain | passes ÷ tokens | guesses right |");
+        output.WriteLine("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
         LlamaWeights weights = WritingModel.Create();
         foreach (double overlap in overlaps)
         {
             (int[] prompt, int[] response) = Rewrite(overlap);
             WritingModel.Teach(weights, prompt[^1], response);
+            LlamaWeights packed = weights.Pack(WritingModel.Config, storage);
             foreach (int batch in (int[])[1, 8])
             {
-                PrintText(output, pool, weights, overlap, prompt, response, batch);
+                PrintText(output, pool, packed, overlap, prompt, response, batch);
             }
         }
     }
@@ -69,7 +74,7 @@ internal static class RefinementTable
         long drafted = counts.DraftedTokens - before.DraftedTokens;
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"| {overlap:P0} | {batch} | {batch * length / plainSeconds:F1} | {batch * length / guessedSeconds:F1} | {plainSeconds / guessedSeconds:F2} | {(counts.Passes - before.Passes) / (2.0 * length):F2} | {(drafted == 0 ? "–" : ((counts.AcceptedTokens - before.AcceptedTokens) / (double)drafted).ToString("P0", CultureInfo.InvariantCulture))} |"));
+            $"| {weights.Head.Packed!.Storage} | {overlap:P0} | {batch} | {batch * length / plainSeconds:F1} | {batch * length / guessedSeconds:F1} | {plainSeconds / guessedSeconds:F2} | {(counts.Passes - before.Passes) / (2.0 * length):F2} | {(drafted == 0 ? "–" : ((counts.AcceptedTokens - before.AcceptedTokens) / (double)drafted).ToString("P0", CultureInfo.InvariantCulture))} |"));
     }
 
     // The better of two; the prompt is cached by then.

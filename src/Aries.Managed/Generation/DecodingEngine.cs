@@ -13,6 +13,7 @@ internal sealed class DecodingEngine
 
     private readonly Transformer _transformer;
     private readonly int _maxRows;
+    private readonly int _passRows;
     private readonly KeyValueStore _store;
     private readonly PromptCache _prompts;
     private readonly PromptPrefill _prefill;
@@ -40,6 +41,7 @@ internal sealed class DecodingEngine
         _store = new KeyValueStore(transformer.Config);
         _prompts = new PromptCache((int)Math.Min(cacheBytes / (2L * sizeof(float) * _store.Width * transformer.Config.LayerCount), int.MaxValue / 2));
         _prefill = new PromptPrefill(transformer, _store, _prompts, prefillRows);
+        _passRows = RepetitionGuess.PassRows(transformer.Weights.Head.Packed?.Storage ?? WeightStorage.Float32);
         _endTokens = [.. transformer.Config.EndTokenIds];
         _samplers = [.. Enumerable.Range(0, transformer.Pool.ThreadCount).Select(_ => new TokenSampler())];
     }
@@ -177,7 +179,7 @@ internal sealed class DecodingEngine
         _batch.Clear();
         foreach (DecodingRow row in _active)
         {
-            row.AddTo(_batch, _prompts.Slots, _active.Count);
+            row.AddTo(_batch, _prompts.Slots, _active.Count, _passRows);
         }
 
         _store.EnsureSlots(_prompts.Slots.Limit);

@@ -83,11 +83,11 @@ internal sealed class DecodingRow
     }
 
     /// <summary>Appends the newest token, and a draft of what may follow, to a batch.</summary>
-    public void AddTo(RowBatch batch, SlotAllocator slots, int activeRows)
+    public void AddTo(RowBatch batch, SlotAllocator slots, int activeRows, int passRows)
     {
         // The last token of a response is never read.
         int limit = Math.Min(Request.MaxDraftLength, _maxTokens - TokenCount - 1);
-        ReadOnlySpan<int> draft = limit > 0 ? _guess.Guess(Tokens, activeRows, limit) : [];
+        ReadOnlySpan<int> draft = limit > 0 ? _guess.Guess(Tokens, activeRows, passRows, limit) : [];
         Reserve(draft.Length + 1);
         draft.CopyTo(_tokens.AsSpan(_end));
         _draftLength = draft.Length;

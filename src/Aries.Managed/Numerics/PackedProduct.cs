@@ -60,6 +60,10 @@ internal static unsafe class PackedProduct<TSimd, TVector, TFormat>
     // How many steps ahead memory is asked for, as long as it takes to answer: some 4 KiB of a panel.
     private static int ReadAhead => TFormat.StepBytes < CacheLine.Bytes ? 128 : 64;
 
+    // How often a panel is widened in registers before writing the widened one down is faster: a scaled one takes three instructions a vector. With few registers a pass has few rows.
+    private static int StreamedPasses =>
+        TFormat.IsScaled || StreamedTile<TSimd, TVector, TFormat>.MaxRows == StreamedTile<TSimd, TVector, TFormat>.MaxRowsOfPair ? 1 : 3;
+
     private static int PanelWidth => ProductTile<TSimd, TVector>.Columns;
 
     public static void Run(in PackedProducts products, WorkerPool pool)
@@ -114,12 +118,20 @@ internal static unsafe class PackedProduct<TSimd, TVector, TFormat>
             Panel panels = new(weights, factor.FirstOutput / PanelWidth, y.Columns, yArray + y.Offset + ((nint)rowStart * y.Stride), y.Stride, accumulate);
             float* a = xArray + x.Offset + ((nint)rowStart * x.Stride);
             int end = firstPanel + panelCount;
-            if (rows <= StreamedTile<TSimd, TVector, TFormat>.MaxRows)
+            int most = StreamedTile<TSimd, TVector, TFormat>.MaxRows;
+            if (rows <= most * StreamedPasses)
             {
+                // Passes of nearly one height; those after the first find the panel in a cache.
+                int passes = (rows + most - 1) / most;
                 for (int panel = firstPanel; panel < end;)
                 {
-                    bool isPair = panel + 2 <= end && (panel + 2) * PanelWidth <= y.Columns;
-                    Stream(panels, panel, isPair, a, x.Stride, rows);
+                    bool isPair = rows <= StreamedTile<TSimd, TVector, TFormat>.MaxRowsOfPair && panel + 2 <= end && (panel + 2) * PanelWidth <= y.Columns;
+                    for (int pass = 0; pass < passes; pass++)
+                    {
+                        int row = rows * pass / passes;
+                        Stream(panels, panel, isPair, a, x.Stride, row, (rows * (pass + 1) / passes) - row);
+                    }
+
                     panel += isPair ? 2 : 1;
                 }
 
@@ -195,14 +207,15 @@ internal static unsafe class PackedProduct<TSimd, TVector, TFormat>
         }
     }
 
-    private static void Stream(in Panel panels, int panel, bool isPair, float* a, nint aRow, int rows)
+    private static void Stream(in Panel panels, int panel, bool isPair, float* a, nint aRow, int row, int rows)
     {
         PackedMatrix weights = panels.Weights;
         float* edge = PackingBuffer.Take(StreamedTile<TSimd, TVector, TFormat>.MaxRows * PanelWidth);
         byte* b = panels.Start(panel);
         nint panelBytes = (nint)(panels.Start(panel + 1) - b);
         nint ahead = weights.Offset(ReadAhead);
-        float* c = panels.Result + (panel * PanelWidth);
+        float* c = panels.Result + (row * panels.Stride) + (panel * PanelWidth);
+        a += row * aRow;
         for (int depthStart = 0; depthStart < weights.Columns; depthStart += DepthPerBlock)
         {
             int depth = Math.Min(DepthPerBlock, weights.Columns - depthStart);
@@ -245,7 +258,15 @@ internal static unsafe class PackedProduct<TSimd, TVector, TFormat>
             case 1: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows1, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
             case 2: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows2, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
             case 3: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows3, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
-            default: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows4, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
+            case 4: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows4, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
+            case 5: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows5, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
+            case 6: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows6, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
+            case 7: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows7, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
+            case 8: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows8, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
+            case 9: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows9, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
+            case 10: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows10, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
+            case 11: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows11, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
+            default: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows12, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
         }
     }
 

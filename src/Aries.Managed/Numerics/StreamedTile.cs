@@ -5,7 +5,8 @@ namespace Aries.Managed;
 /// <summary>The innermost product of a few rows and packed weights, which are widened in registers: every weight is read once, and nothing is written but results.</summary>
 /// <remarks>
 /// The limit is memory. One row and one panel are two chains of fused multiply-adds, which wait for each other's latency longer than the bytes take to come, so
-/// two panels are read side by side. An element is the chain that <see cref="ProductTile{TSimd, TVector}"/> computes from the widened weights, bit for bit.
+/// for up to four rows two panels are read side by side. Later the multiply-adds are the limit: as many rows as have registers for their sums share one panel.
+/// An element is the chain that <see cref="ProductTile{TSimd, TVector}"/> computes from the widened weights, bit for bit.
 /// </remarks>
 /// <threadsafety>Every member may be called concurrently on results that do not overlap.</threadsafety>
 internal static unsafe class StreamedTile<TSimd, TVector, TFormat>
@@ -13,8 +14,11 @@ internal static unsafe class StreamedTile<TSimd, TVector, TFormat>
     where TVector : struct
     where TFormat : struct, IPanelFormat<TVector>
 {
-    /// <summary>The most rows of a tile.</summary>
-    public const int MaxRows = 4;
+    /// <summary>The most rows of a tile of two panels.</summary>
+    public const int MaxRowsOfPair = 4;
+
+    /// <summary>Gets the most rows of a tile: as many sums as there are registers.</summary>
+    public static int MaxRows => TileOfHeight<TSimd, TVector>.MostRows > 6 ? 12 : 4;
 
     /// <summary>Computes c[i, j] = Σₖ a[i, k]·w[k, j] over one panel or two, or adds it.</summary>
     /// <param name="depth">The number of steps over k.</param>
@@ -32,12 +36,24 @@ internal static unsafe class StreamedTile<TSimd, TVector, TFormat>
         where TRows : struct, IRowCount
         where TPanels : struct, IRowCount
     {
-        TVector left0 = default, right0 = default, nextLeft0 = default, nextRight0 = default;
-        TVector left1 = default, right1 = default, nextLeft1 = default, nextRight1 = default;
-        TVector left2 = default, right2 = default, nextLeft2 = default, nextRight2 = default;
-        TVector left3 = default, right3 = default, nextLeft3 = default, nextRight3 = default;
+        TVector left0 = default, right0 = default;
+        TVector left1 = default, right1 = default;
+        TVector left2 = default, right2 = default;
+        TVector left3 = default, right3 = default;
+        TVector left4 = default, right4 = default;
+        TVector left5 = default, right5 = default;
+        TVector left6 = default, right6 = default;
+        TVector left7 = default, right7 = default;
+        TVector left8 = default, right8 = default;
+        TVector left9 = default, right9 = default;
+        TVector left10 = default, right10 = default;
+        TVector left11 = default, right11 = default;
         TVector scaleLeft = default, scaleRight = default, nextScaleLeft = default, nextScaleRight = default;
 
+        // Three rows share a pointer, reached with a scaled index: one for each row would not fit into the registers.
+        float* a3 = a + (3 * aRow);
+        float* a6 = a + (6 * aRow);
+        float* a9 = a + (9 * aRow);
         byte* next = b + panelBytes;
         while (depth > 0)
         {
@@ -74,87 +90,161 @@ internal static unsafe class StreamedTile<TSimd, TVector, TFormat>
                 ahead += TFormat.StepBytes;
                 TVector left = TFormat.LoadLeft(b);
                 TVector right = TFormat.LoadRight(b);
-                TVector nextLeft = TPanels.Count > 1 ? TFormat.LoadLeft(next) : default;
-                TVector nextRight = TPanels.Count > 1 ? TFormat.LoadRight(next) : default;
+                left = TFormat.IsScaled ? TSimd.Multiply(left, scaleLeft) : left;
+                right = TFormat.IsScaled ? TSimd.Multiply(right, scaleRight) : right;
+
+                // The second panel, or the first once more for the rows from the seventh on.
+                TVector nextLeft = TPanels.Count > 1 ? TFormat.LoadLeft(next) : left;
+                TVector nextRight = TPanels.Count > 1 ? TFormat.LoadRight(next) : right;
+                nextLeft = TPanels.Count > 1 && TFormat.IsScaled ? TSimd.Multiply(nextLeft, nextScaleLeft) : nextLeft;
+                nextRight = TPanels.Count > 1 && TFormat.IsScaled ? TSimd.Multiply(nextRight, nextScaleRight) : nextRight;
                 b += TFormat.StepBytes;
                 next += TFormat.StepBytes;
-                if (TFormat.IsScaled)
-                {
-                    left = TSimd.Multiply(left, scaleLeft);
-                    right = TSimd.Multiply(right, scaleRight);
-                    if (TPanels.Count > 1)
-                    {
-                        nextLeft = TSimd.Multiply(nextLeft, nextScaleLeft);
-                        nextRight = TSimd.Multiply(nextRight, nextScaleRight);
-                    }
-                }
 
-                {
-                    TVector factor = TSimd.Broadcast(a);
-                    left0 = TSimd.MultiplyAdd(factor, left, left0);
-                    right0 = TSimd.MultiplyAdd(factor, right, right0);
-                    if (TPanels.Count > 1)
-                    {
-                        nextLeft0 = TSimd.MultiplyAdd(factor, nextLeft, nextLeft0);
-                        nextRight0 = TSimd.MultiplyAdd(factor, nextRight, nextRight0);
-                    }
-                }
+                TVector factor0 = TSimd.Broadcast(a);
+                TVector factor1 = TRows.Count > 1 ? TSimd.Broadcast(a + aRow) : default;
+                TVector factor2 = TRows.Count > 2 ? TSimd.Broadcast(a + (2 * aRow)) : default;
+                TVector factor3 = TRows.Count > 3 ? TSimd.Broadcast(a3) : default;
+                left0 = TSimd.MultiplyAdd(factor0, left, left0);
+                right0 = TSimd.MultiplyAdd(factor0, right, right0);
 
                 if (TRows.Count > 1)
                 {
-                    TVector factor = TSimd.Broadcast(a + aRow);
-                    left1 = TSimd.MultiplyAdd(factor, left, left1);
-                    right1 = TSimd.MultiplyAdd(factor, right, right1);
-                    if (TPanels.Count > 1)
-                    {
-                        nextLeft1 = TSimd.MultiplyAdd(factor, nextLeft, nextLeft1);
-                        nextRight1 = TSimd.MultiplyAdd(factor, nextRight, nextRight1);
-                    }
+                    left1 = TSimd.MultiplyAdd(factor1, left, left1);
+                    right1 = TSimd.MultiplyAdd(factor1, right, right1);
                 }
 
                 if (TRows.Count > 2)
                 {
-                    TVector factor = TSimd.Broadcast(a + (2 * aRow));
-                    left2 = TSimd.MultiplyAdd(factor, left, left2);
-                    right2 = TSimd.MultiplyAdd(factor, right, right2);
-                    if (TPanels.Count > 1)
-                    {
-                        nextLeft2 = TSimd.MultiplyAdd(factor, nextLeft, nextLeft2);
-                        nextRight2 = TSimd.MultiplyAdd(factor, nextRight, nextRight2);
-                    }
+                    left2 = TSimd.MultiplyAdd(factor2, left, left2);
+                    right2 = TSimd.MultiplyAdd(factor2, right, right2);
                 }
 
                 if (TRows.Count > 3)
                 {
-                    TVector factor = TSimd.Broadcast(a + (3 * aRow));
-                    left3 = TSimd.MultiplyAdd(factor, left, left3);
-                    right3 = TSimd.MultiplyAdd(factor, right, right3);
-                    if (TPanels.Count > 1)
-                    {
-                        nextLeft3 = TSimd.MultiplyAdd(factor, nextLeft, nextLeft3);
-                        nextRight3 = TSimd.MultiplyAdd(factor, nextRight, nextRight3);
-                    }
+                    left3 = TSimd.MultiplyAdd(factor3, left, left3);
+                    right3 = TSimd.MultiplyAdd(factor3, right, right3);
+                }
+
+                if (TRows.Count > 4)
+                {
+                    TVector factor = TSimd.Broadcast(a3 + aRow);
+                    left4 = TSimd.MultiplyAdd(factor, left, left4);
+                    right4 = TSimd.MultiplyAdd(factor, right, right4);
+                }
+
+                if (TRows.Count > 5)
+                {
+                    TVector factor = TSimd.Broadcast(a3 + (2 * aRow));
+                    left5 = TSimd.MultiplyAdd(factor, left, left5);
+                    right5 = TSimd.MultiplyAdd(factor, right, right5);
+                }
+
+                if (TPanels.Count > 1 ? TRows.Count > 0 : TRows.Count > 6)
+                {
+                    TVector factor = TPanels.Count > 1 ? factor0 : TSimd.Broadcast(a6);
+                    left6 = TSimd.MultiplyAdd(factor, nextLeft, left6);
+                    right6 = TSimd.MultiplyAdd(factor, nextRight, right6);
+                }
+
+                if (TPanels.Count > 1 ? TRows.Count > 1 : TRows.Count > 7)
+                {
+                    TVector factor = TPanels.Count > 1 ? factor1 : TSimd.Broadcast(a6 + aRow);
+                    left7 = TSimd.MultiplyAdd(factor, nextLeft, left7);
+                    right7 = TSimd.MultiplyAdd(factor, nextRight, right7);
+                }
+
+                if (TPanels.Count > 1 ? TRows.Count > 2 : TRows.Count > 8)
+                {
+                    TVector factor = TPanels.Count > 1 ? factor2 : TSimd.Broadcast(a6 + (2 * aRow));
+                    left8 = TSimd.MultiplyAdd(factor, nextLeft, left8);
+                    right8 = TSimd.MultiplyAdd(factor, nextRight, right8);
+                }
+
+                if (TPanels.Count > 1 ? TRows.Count > 3 : TRows.Count > 9)
+                {
+                    TVector factor = TPanels.Count > 1 ? factor3 : TSimd.Broadcast(a9);
+                    left9 = TSimd.MultiplyAdd(factor, nextLeft, left9);
+                    right9 = TSimd.MultiplyAdd(factor, nextRight, right9);
+                }
+
+                if (TRows.Count > 10)
+                {
+                    TVector factor = TSimd.Broadcast(a9 + aRow);
+                    left10 = TSimd.MultiplyAdd(factor, nextLeft, left10);
+                    right10 = TSimd.MultiplyAdd(factor, nextRight, right10);
+                }
+
+                if (TRows.Count > 11)
+                {
+                    TVector factor = TSimd.Broadcast(a9 + (2 * aRow));
+                    left11 = TSimd.MultiplyAdd(factor, nextLeft, left11);
+                    right11 = TSimd.MultiplyAdd(factor, nextRight, right11);
                 }
 
                 a++;
+                a3++;
+                a6++;
+                a9++;
             }
         }
 
-        Finish<TPanels>(c, left0, right0, nextLeft0, nextRight0, accumulate);
+        Finish(c, left0, right0, accumulate);
 
         if (TRows.Count > 1)
         {
-            Finish<TPanels>(c + cRow, left1, right1, nextLeft1, nextRight1, accumulate);
+            Finish(c + cRow, left1, right1, accumulate);
         }
 
         if (TRows.Count > 2)
         {
-            Finish<TPanels>(c + (2 * cRow), left2, right2, nextLeft2, nextRight2, accumulate);
+            Finish(c + (2 * cRow), left2, right2, accumulate);
         }
 
         if (TRows.Count > 3)
         {
-            Finish<TPanels>(c + (3 * cRow), left3, right3, nextLeft3, nextRight3, accumulate);
+            Finish(c + (3 * cRow), left3, right3, accumulate);
+        }
+
+        if (TRows.Count > 4)
+        {
+            Finish(c + (4 * cRow), left4, right4, accumulate);
+        }
+
+        if (TRows.Count > 5)
+        {
+            Finish(c + (5 * cRow), left5, right5, accumulate);
+        }
+
+        float* lower = TPanels.Count > 1 ? c + (2 * TSimd.Width) : c + (6 * cRow);
+        if (TPanels.Count > 1 ? TRows.Count > 0 : TRows.Count > 6)
+        {
+            Finish(lower, left6, right6, accumulate);
+        }
+
+        if (TPanels.Count > 1 ? TRows.Count > 1 : TRows.Count > 7)
+        {
+            Finish(lower + cRow, left7, right7, accumulate);
+        }
+
+        if (TPanels.Count > 1 ? TRows.Count > 2 : TRows.Count > 8)
+        {
+            Finish(lower + (2 * cRow), left8, right8, accumulate);
+        }
+
+        if (TPanels.Count > 1 ? TRows.Count > 3 : TRows.Count > 9)
+        {
+            Finish(lower + (3 * cRow), left9, right9, accumulate);
+        }
+
+        if (TRows.Count > 10)
+        {
+            Finish(lower + (4 * cRow), left10, right10, accumulate);
+        }
+
+        if (TRows.Count > 11)
+        {
+            Finish(lower + (5 * cRow), left11, right11, accumulate);
         }
     }
 
@@ -191,16 +281,10 @@ internal static unsafe class StreamedTile<TSimd, TVector, TFormat>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Finish<TPanels>(float* c, TVector left, TVector right, TVector nextLeft, TVector nextRight, bool accumulate)
-        where TPanels : struct, IRowCount
+    private static void Finish(float* c, TVector left, TVector right, bool accumulate)
     {
         Finish(c, left, accumulate);
         Finish(c + TSimd.Width, right, accumulate);
-        if (TPanels.Count > 1)
-        {
-            Finish(c + (2 * TSimd.Width), nextLeft, accumulate);
-            Finish(c + (3 * TSimd.Width), nextRight, accumulate);
-        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

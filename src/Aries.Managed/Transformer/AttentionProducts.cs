@@ -62,7 +62,7 @@ internal static unsafe class AttentionProducts<TSimd, TVector>
         {
             int count = (queries / groups) + (group < queries % groups ? 1 : 0);
             int keys = tile.KeysOf(query + count - 1);
-            Columns(count, keys, weights + query, 1, scratch.Row, values, scratch.Size, result + (query * scratch.Size), accumulate);
+            Columns(count, keys, weights + query, 1, scratch.Row, values, scratch.Size, scratch.Size, result + (query * scratch.Size), scratch.Size, accumulate);
             query += count;
         }
     }
@@ -91,26 +91,85 @@ internal static unsafe class AttentionProducts<TSimd, TVector>
                 1,
                 rows + (query * scratch.Size),
                 scratch.Size,
+                scratch.Size,
                 result + (key * scratch.Size),
+                scratch.Size,
                 accumulate: false);
             key += count;
         }
     }
 
-    // A few rows times a dense factor, over all its columns.
-    private static void Columns(int rows, int depth, float* a, nint aRow, nint aStep, float* b, int columns, float* c, bool accumulate)
+    /// <summary>Computes result[query, key] = query·key for all keys of a tile, and some beside them: the bits of <see cref="Scores"/>.</summary>
+    /// <param name="tile">Who sees what.</param>
+    /// <param name="depth">The head size.</param>
+    /// <param name="queries">Shape [queries, queryRow].</param>
+    /// <param name="queryRow">The distance between queries.</param>
+    /// <param name="keysTransposed">Shape [depth, TileKeys].</param>
+    /// <param name="result">Shape [queries, TileKeys].</param>
+    /// <param name="ahead">Memory to ask for meanwhile.</param>
+    public static void ScoreRows(in AttentionTile tile, int depth, float* queries, nint queryRow, float* keysTransposed, float* result, NextRead ahead)
+    {
+        int first = tile.FirstQuery;
+        int columns = (tile.Count + TSimd.Width - 1) / TSimd.Width * TSimd.Width;
+        Columns(
+            tile.QueryCount - first,
+            depth,
+            queries + (first * queryRow),
+            queryRow,
+            1,
+            keysTransposed,
+            AttentionScratch.TileKeys,
+            columns,
+            result + (first * AttentionScratch.TileKeys),
+            AttentionScratch.TileKeys,
+            accumulate: false,
+            ahead);
+    }
+
+    /// <summary>Computes result[query] = Σ weights[query, key]·values[key], or adds it: the bits of <see cref="SumOverKeys"/>.</summary>
+    /// <param name="tile">Who sees what.</param>
+    /// <param name="weights">Shape [queries, TileKeys].</param>
+    /// <param name="values">Shape [keys, valueRow].</param>
+    /// <param name="valueRow">The distance between values; 0 takes one for all.</param>
+    /// <param name="size">The values' length, whole vectors.</param>
+    /// <param name="result">Shape [queries, size].</param>
+    /// <param name="accumulate">Whether to add.</param>
+    /// <param name="ahead">Memory to ask for meanwhile.</param>
+    public static void SumRowsOverKeys(
+        in AttentionTile tile, float* weights, float* values, nint valueRow, int size, float* result, bool accumulate, NextRead ahead)
+    {
+        int first = tile.FirstQuery;
+        Columns(
+            tile.QueryCount - first,
+            tile.Count,
+            weights + (first * AttentionScratch.TileKeys),
+            AttentionScratch.TileKeys,
+            1,
+            values,
+            valueRow,
+            size,
+            result + (first * (nint)size),
+            size,
+            accumulate,
+            ahead);
+    }
+
+    // A few rows times a factor, over all its columns.
+    private static void Columns(
+        int rows, nint depth, float* a, nint aRow, nint aStep, float* b, nint bStep, int columns, float* c, nint cRow, bool accumulate, NextRead ahead = default)
     {
         int column = 0;
         while (column < columns)
         {
             bool narrow = column + TSimd.Width == columns;
-            Tiles(narrow, rows, depth, a, aRow, aStep, b + column, columns, c + column, columns, accumulate);
+            Tiles(narrow, rows, depth, a, aRow, aStep, b + column, bStep, c + column, cRow, accumulate, ahead);
+            ahead = ahead.After(depth);
             column += narrow ? TSimd.Width : Panel;
         }
     }
 
     private static void Tiles(
-        bool narrow, int rows, nint depth, float* a, nint aRow, nint aStep, float* b, nint bStep, float* c, nint cRow, bool accumulate)
+        bool narrow, int rows, nint depth, float* a, nint aRow, nint aStep, float* b, nint bStep, float* c, nint cRow, bool accumulate, NextRead ahead = default)
     {
         // Tiles of nearly one height: a last tile of a single row would wait for its own sums.
         int most = (narrow ? 2 : 1) * TileOfHeight<TSimd, TVector>.MostRows;
@@ -121,6 +180,11 @@ internal static unsafe class AttentionProducts<TSimd, TVector>
             if (narrow)
             {
                 TileOfHeight<TSimd, TVector>.Multiply<NarrowTile>(count, depth, a, aRow, aStep, b, bStep, c, cRow, accumulate);
+            }
+            else if (tile == 0 && ahead.HasSteps(depth))
+            {
+                TileOfHeight<TSimd, TVector>.Multiply<WideTile, ReadsTwoLinesAhead>(
+                    count, depth, a, aRow, aStep, b, bStep, c, cRow, accumulate, ahead.Start, NextRead.StepBytes);
             }
             else
             {

@@ -41,23 +41,20 @@ internal sealed unsafe class AttentionScratch
     /// <summary>Gets the scaled queries. Shape [Size, Row].</summary>
     public float* QueryTransposed { get; private set; }
 
-    /// <summary>Gets the sums of values. Shape [Queries, Size].</summary>
-    public float* Output { get; private set; }
+    /// <summary>Gets what the part in work comes to; in the backward pass its maxima are the log-sum-exps and its sums Σ weight·∂L/∂weight.</summary>
+    public AttentionSums Part { get; private set; }
 
-    /// <summary>Gets the scores, then the weights. Shape [TileKeys, Row].</summary>
+    /// <summary>Gets what the parts before come to.</summary>
+    public AttentionSums Total { get; private set; }
+
+    /// <summary>Gets the scores, then the weights. Shape [TileKeys, Row], or [queries of one head, TileKeys] where few rows are computed.</summary>
     public float* Scores { get; private set; }
 
-    /// <summary>Gets the tile's keys. Shape [TileKeys, Size].</summary>
+    /// <summary>Gets the tile's keys. Shape [TileKeys, Size], or [Size, TileKeys] where few rows are computed.</summary>
     public float* Keys { get; private set; }
 
     /// <summary>Gets the tile's values. Shape [TileKeys, Size].</summary>
     public float* Values { get; private set; }
-
-    /// <summary>Gets the largest score of each query so far; in the backward pass its log-sum-exp. Shape [Row].</summary>
-    public float* Maxima { get; private set; }
-
-    /// <summary>Gets the sum of each query's weights so far; in the backward pass Σ weight·∂L/∂weight. Shape [Row].</summary>
-    public float* Sums { get; private set; }
 
     /// <summary>Gets what each query's sums shrink by when its maximum grows. Shape [Row].</summary>
     public float* Shrinks { get; private set; }
@@ -91,11 +88,27 @@ internal sealed unsafe class AttentionScratch
         return scratch;
     }
 
+    /// <summary>Adds the part in work to those before it, and begins the next one.</summary>
+    public void EndPart(bool isFirst)
+    {
+        if (isFirst)
+        {
+            (Part, Total) = (Total, Part);
+        }
+        else
+        {
+            Total.Add(Part);
+        }
+
+        Part.Clear();
+    }
+
     private void Plan(int queries, int size, int width)
     {
-        (Queries, Size) = (RoundUp(queries, width), RoundUp(size, width));
+        (Queries, Size) = (RoundUp(queries, Math.Max(width, Lanes.Count)), RoundUp(size, width));
         Row = Queries + Alignment;
-        int length = (5 * Queries * Size) + (2 * Size * Row) + (2 * TileKeys * Row) + (4 * TileKeys * Size) + (3 * Row) + (16 * Alignment);
+        int sums = AttentionSums.LengthFor(Queries, Size);
+        int length = (2 * sums) + (3 * Queries * Size) + (2 * Size * Row) + (2 * TileKeys * Row) + (4 * TileKeys * Size) + Row + (16 * Alignment);
         if (_memory.Length < length)
         {
             _memory = GC.AllocateUninitializedArray<float>(length, pinned: true);
@@ -103,24 +116,23 @@ internal sealed unsafe class AttentionScratch
 
         nuint address = (nuint)Unsafe.AsPointer(ref MemoryMarshal.GetArrayDataReference(_memory));
         _next = (float*)((address + 63) & ~(nuint)63);
-        Query = Part(Queries * Size);
-        QueryTransposed = Part(Size * Row);
-        Output = Part(Queries * Size);
-        Scores = Part(TileKeys * Row);
-        Keys = Part(TileKeys * Size);
-        Values = Part(TileKeys * Size);
-        Maxima = Part(Row);
-        Sums = Part(Row);
-        Shrinks = Part(Row);
-        OutputGradient = Part(Queries * Size);
-        OutputGradientTransposed = Part(Size * Row);
-        ScoreGradient = Part(TileKeys * Row);
-        QueryGradient = Part(Queries * Size);
-        KeyGradient = Part(TileKeys * Size);
-        ValueGradient = Part(TileKeys * Size);
+        Query = Next(Queries * Size);
+        QueryTransposed = Next(Size * Row);
+        Part = new AttentionSums(Next(sums), Queries, Size);
+        Total = new AttentionSums(Next(sums), Queries, Size);
+        Scores = Next(TileKeys * Row);
+        Keys = Next(TileKeys * Size);
+        Values = Next(TileKeys * Size);
+        Shrinks = Next(Row);
+        OutputGradient = Next(Queries * Size);
+        OutputGradientTransposed = Next(Size * Row);
+        ScoreGradient = Next(TileKeys * Row);
+        QueryGradient = Next(Queries * Size);
+        KeyGradient = Next(TileKeys * Size);
+        ValueGradient = Next(TileKeys * Size);
     }
 
-    private float* Part(int length)
+    private float* Next(int length)
     {
         float* part = _next;
         _next += RoundUp(length, Alignment);

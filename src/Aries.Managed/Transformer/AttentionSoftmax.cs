@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics;
 
 namespace Aries.Managed;
 
-/// <summary>The softmax of a tile's scores and its gradient, eight queries at a time: a row a key, a column a query.</summary>
+/// <summary>The softmax of a tile's scores and its gradient: eight queries at a time where a row is a key, or eight keys of one query where a row is a query.</summary>
 /// <remarks>A query's maximum and sum run over its own keys in their order, so they depend neither on the queries beside it nor on the vectors' width.</remarks>
 /// <threadsafety>Every member may be called concurrently on memory that does not overlap.</threadsafety>
 internal static unsafe class AttentionSoftmax
@@ -18,14 +18,49 @@ internal static unsafe class AttentionSoftmax
             float* scores = scratch.Scores + column;
             int seen = tile.KeysOf(column + Lanes.Count - 1);
             Mask(tile, scores, scratch.Row, column, seen);
-            Vector256<float> before = Vector256.Load(scratch.Maxima + column);
+            Vector256<float> before = Vector256.Load(scratch.Part.Maxima + column);
             Vector256<float> maximum = Largest(before, scores, scratch.Row, seen);
-            Vector256<float> sum = Exponentials(scores, scratch.Row, seen, maximum);
+            Vector256<float> shift = Shift(maximum);
+            Vector256<float> sum = Exponentials(scores, scratch.Row, seen, shift);
             Clear(scores, scratch.Row, seen, tile.Count);
-            Vector256<float> shrink = Lanes.Exp(before - maximum);
+            Vector256<float> shrink = Lanes.Exp(before - shift);
             shrink.Store(scratch.Shrinks + column);
-            maximum.Store(scratch.Maxima + column);
-            Lanes.MultiplyAdd(Vector256.Load(scratch.Sums + column), shrink, sum).Store(scratch.Sums + column);
+            maximum.Store(scratch.Part.Maxima + column);
+            Lanes.MultiplyAdd(Vector256.Load(scratch.Part.Sums + column), shrink, sum).Store(scratch.Part.Sums + column);
+        }
+    }
+
+    /// <summary>As <see cref="Soften"/>, of scores that lie a row a query: the same bits. The sums are left to the caller, and shrink by <see cref="AttentionScratch.Shrinks"/>.</summary>
+    /// <param name="tile">Who sees what.</param>
+    /// <param name="scores">The scores; receives the weights, 0 up to the next eight keys. Shape [queries, TileKeys].</param>
+    /// <param name="maxima">The largest scores. Shape [queries].</param>
+    /// <param name="shrinks">Receives what the earlier tiles' sums shrink by. Shape [queries].</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void SoftenRows(in AttentionTile tile, float* scores, float* maxima, float* shrinks)
+    {
+        int keys = (tile.Count + Lanes.Count - 1) / Lanes.Count * Lanes.Count;
+        for (int query = tile.FirstQuery; query < tile.QueryCount; query++)
+        {
+            float* row = scores + (query * AttentionScratch.TileKeys);
+            int seen = tile.KeysOf(query);
+            new Span<float>(row + seen, keys - seen).Fill(float.NegativeInfinity);
+            Vector256<float> largest = Vector256.Create(maxima[query]);
+            for (int key = 0; key < keys; key += Lanes.Count)
+            {
+                largest = Vector256.MaxNative(Vector256.Load(row + key), largest);
+            }
+
+            Vector128<float> four = Vector128.MaxNative(largest.GetLower(), largest.GetUpper());
+            Vector128<float> two = Vector128.MaxNative(four, Vector128.Shuffle(four, Vector128.Create(2, 3, 0, 1)));
+            Vector256<float> maximum = Vector256.Create(float.MaxNative(two.ToScalar(), two.GetElement(1)));
+            Vector256<float> shift = Shift(maximum);
+            for (int key = 0; key < keys; key += Lanes.Count)
+            {
+                Lanes.Exp(Vector256.Load(row + key) - shift).Store(row + key);
+            }
+
+            shrinks[query] = Lanes.Exp(Vector256.Create(maxima[query]) - shift).ToScalar();
+            maxima[query] = maximum.ToScalar();
         }
     }
 
@@ -41,8 +76,8 @@ internal static unsafe class AttentionSoftmax
             float* gradients = scratch.ScoreGradient + column;
             int seen = tile.KeysOf(column + Lanes.Count - 1);
             Mask(tile, scores, scratch.Row, column, seen);
-            Vector256<float> logSumExp = Vector256.Load(scratch.Maxima + column);
-            Vector256<float> mean = Vector256.Load(scratch.Sums + column);
+            Vector256<float> logSumExp = Vector256.Load(scratch.Part.Maxima + column);
+            Vector256<float> mean = Vector256.Load(scratch.Part.Sums + column);
             for (nint key = 0, place = 0; key < seen; key++, place += scratch.Row)
             {
                 Vector256<float> weight = Lanes.Exp(Vector256.Load(scores + place) - logSumExp);
@@ -54,6 +89,10 @@ internal static unsafe class AttentionSoftmax
             Clear(gradients, scratch.Row, seen, tile.Count);
         }
     }
+
+    // What scores are taken relative to: a query that has seen no key yet has no largest one, and −∞ − −∞ would be no number.
+    private static Vector256<float> Shift(Vector256<float> maximum) =>
+        Vector256.ConditionalSelect(Vector256.Equals(maximum, Vector256.Create(float.NegativeInfinity)), Vector256<float>.Zero, maximum);
 
     // Eight queries see different keys only along the diagonal: what one of them must not see becomes −∞.
     private static void Mask(in AttentionTile tile, float* scores, nint row, int column, int seen)

@@ -116,8 +116,8 @@ internal sealed partial class AttentionWork
         int size = _config.HeadSize;
         int visible = segment.ContextLength + block.First + block.Count;
         AttentionScratch scratch = AttentionScratch.Take(block.Count * _group, size, TSimd.Width);
-        Gather(_activations.Query, scratch, scratch.Query, segment, block, head, _scale);
-        Gather(_outputGradient.Array, scratch, scratch.OutputGradient, segment, block, head, scale: 1);
+        GatherAll(_activations.Query, scratch, scratch.Query, segment, block, head, _scale);
+        GatherAll(_outputGradient.Array, scratch, scratch.OutputGradient, segment, block, head, scale: 1);
         AttentionProducts<TSimd, TVector>.Transpose(scratch.Query, scratch.Queries, scratch.Size, scratch.QueryTransposed, scratch.Row);
         AttentionProducts<TSimd, TVector>.Transpose(scratch.OutputGradient, scratch.Queries, scratch.Size, scratch.OutputGradientTransposed, scratch.Row);
         LoadSums(scratch, segment, block, head);
@@ -145,13 +145,13 @@ internal sealed partial class AttentionWork
         {
             int row = segment.RowStart + block.First + (query / _group);
             int index = (row * _config.HeadCount) + (head * _group) + (query % _group);
-            scratch.Maxima[query] = _activations.LogSumExp[index];
-            scratch.Sums[query] = RowKernels.Dot(_activations.Attention.AsSpan(index * size, size), _outputGradient.Array.AsSpan(index * size, size));
+            scratch.Part.Maxima[query] = _activations.LogSumExp[index];
+            scratch.Part.Sums[query] = RowKernels.Dot(_activations.Attention.AsSpan(index * size, size), _outputGradient.Array.AsSpan(index * size, size));
         }
 
         int filled = scratch.Queries - (block.Count * _group);
-        new Span<float>(scratch.Maxima + (block.Count * _group), filled).Clear();
-        new Span<float>(scratch.Sums + (block.Count * _group), filled).Clear();
+        new Span<float>(scratch.Part.Maxima + (block.Count * _group), filled).Clear();
+        new Span<float>(scratch.Part.Sums + (block.Count * _group), filled).Clear();
     }
 
     private unsafe void AddTile(AttentionScratch scratch, Unit unit, in AttentionTile tile, int head)

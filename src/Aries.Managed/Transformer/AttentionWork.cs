@@ -5,13 +5,14 @@ namespace Aries.Managed;
 /// <summary>One layer's attention over a batch, cut into items that threads take: rows of a segment × a key/value head.</summary>
 /// <remarks>
 /// Online softmax over tiles of 64 keys (Milakov and Gimelshein 2018, <see href="https://arxiv.org/abs/1805.02867"/>), so no [rows, keys] matrix is held.
-/// Tiles begin at multiples of 64 of the position in the sequence, and a key that a row must not see has weight exactly 0: a row's result depends neither on
-/// the ranges that its context is split into nor on the other rows.
+/// Tiles begin at multiples of 64 of the position in the sequence, and a key that a row must not see has weight exactly 0. Parts of two tiles begin anew and are added
+/// in their order, so that threads may share the keys of one row. A row's result depends neither on the ranges that its context is split into nor on the other rows.
 /// </remarks>
 /// <threadsafety>Not thread-safe.</threadsafety>
 internal sealed partial class AttentionWork
 {
     private const int TileKeys = AttentionScratch.TileKeys;
+    private const int PartKeys = 2 * TileKeys;
     private const int BlockRows = 64;
 
     private readonly LlamaConfig _config;
@@ -45,6 +46,7 @@ internal sealed partial class AttentionWork
         _batch = batch;
         _blocks.Clear();
         _units.Clear();
+        _items.Clear();
         for (int segment = 0; segment < batch.Segments.Count; segment++)
         {
             int rows = batch.Segments[segment].RowCount;
@@ -53,6 +55,8 @@ internal sealed partial class AttentionWork
                 _blocks.Add(new Block(segment, first, Math.Min(BlockRows, rows - first)));
             }
         }
+
+        PlanItems();
     }
 
     /// <summary>Fills the activations' Attention and LogSumExp from their Query and the layer's keys and values.</summary>
@@ -60,18 +64,31 @@ internal sealed partial class AttentionWork
     {
         (_activations, _keys, _values) = (activations, keys, values);
 
-        // From the last block, which sees most, so that the threads end together.
-        _pool.Run(_blocks.Count * _config.KeyValueHeadCount, this, static (work, item) =>
+        _pool.Run(_items.Count, this, static (work, index) =>
         {
-            Block block = work._blocks[work._blocks.Count - 1 - (item / work._config.KeyValueHeadCount)];
-            int head = item % work._config.KeyValueHeadCount;
+            Item item = work._items[index];
             switch (work._vectorBits)
             {
-                case 512: work.ForwardBlock<Simd512, Vector512<float>>(block, head); break;
-                case 256: work.ForwardBlock<Simd256, Vector256<float>>(block, head); break;
-                default: work.ForwardBlock<Simd128, Vector128<float>>(block, head); break;
+                case 512: work.ForwardItem<Simd512, Vector512<float>>(item); break;
+                case 256: work.ForwardItem<Simd256, Vector256<float>>(item); break;
+                default: work.ForwardItem<Simd128, Vector128<float>>(item); break;
             }
         });
+        AddParts();
+    }
+
+    private void ForwardItem<TSimd, TVector>(Item item)
+        where TSimd : struct, ISimd<TVector>
+        where TVector : struct
+    {
+        if (item.Part < 0)
+        {
+            ForwardBlock<TSimd, TVector>(_blocks[item.Block], item.FirstHead);
+        }
+        else
+        {
+            ForwardParts<TSimd, TVector>(item);
+        }
     }
 
     private unsafe void ForwardBlock<TSimd, TVector>(Block block, int head)
@@ -80,29 +97,35 @@ internal sealed partial class AttentionWork
     {
         RowSegment segment = _batch.Segments[block.Segment];
         int size = _config.HeadSize;
-        int queries = block.Count * _group;
-        int visible = segment.ContextLength + block.First + block.Count;
-        AttentionScratch scratch = AttentionScratch.Take(queries, size, TSimd.Width);
-        Gather(_activations.Query, scratch, scratch.Query, segment, block, head, _scale);
+        int visible = VisibleKeys(block);
+        AttentionScratch scratch = AttentionScratch.Take(block.Count * _group, size, TSimd.Width);
+        GatherAll(_activations.Query, scratch, scratch.Query, segment, block, head, _scale);
         AttentionProducts<TSimd, TVector>.Transpose(scratch.Query, scratch.Queries, scratch.Size, scratch.QueryTransposed, scratch.Row);
-        new Span<float>(scratch.Maxima, scratch.Queries).Fill(float.NegativeInfinity);
-        new Span<float>(scratch.Sums, scratch.Queries).Clear();
+        scratch.Part.Clear();
         for (int start = 0; start < visible; start += TileKeys)
         {
             AttentionTile tile = TileAt(start, segment, block);
             LoadTile(scratch, segment, head, tile);
             AttentionProducts<TSimd, TVector>.Scores(tile, scratch, size, scratch.Keys, scratch.QueryTransposed, scratch.Scores);
             AttentionSoftmax.Soften(tile, scratch);
-            if (start > 0)
+            bool isFirst = start % PartKeys == 0;
+            if (!isFirst)
             {
-                ShrinkOutputs(tile, scratch);
+                ShrinkOutputs(tile, scratch, 0);
             }
 
-            AttentionProducts<TSimd, TVector>.SumOverKeys(tile, scratch, scratch.Scores, scratch.Values, scratch.Output, accumulate: start > 0);
+            AttentionProducts<TSimd, TVector>.SumOverKeys(tile, scratch, scratch.Scores, scratch.Values, scratch.Part.Output, accumulate: !isFirst);
+            if ((start + TileKeys) % PartKeys == 0 || start + TileKeys >= visible)
+            {
+                scratch.EndPart(isFirst: start < PartKeys);
+            }
         }
 
-        ScatterOutputs(scratch, segment, block, head);
+        ScatterOutputs(scratch.Total, 0, scratch.Size, segment, block, head);
     }
+
+    // How many keys the last row of a block sees.
+    private int VisibleKeys(Block block) => _batch.Segments[block.Segment].ContextLength + block.First + block.Count;
 
     private AttentionTile TileAt(int start, RowSegment segment, Block block)
     {
@@ -111,6 +134,13 @@ internal sealed partial class AttentionWork
     }
 
     // Copies the rows' heads that share a key/value head, query after query, and fills rows and columns up with zeros.
+    private unsafe void GatherAll(float[] source, AttentionScratch scratch, float* target, RowSegment segment, Block block, int head, float scale)
+    {
+        int queries = block.Count * _group;
+        Gather(source, scratch, target, segment, block, head, scale);
+        new Span<float>(target + (queries * scratch.Size), (scratch.Queries - queries) * scratch.Size).Clear();
+    }
+
     private unsafe void Gather(float[] source, AttentionScratch scratch, float* target, RowSegment segment, Block block, int head, float scale)
     {
         int size = _config.HeadSize;
@@ -125,57 +155,74 @@ internal sealed partial class AttentionWork
                 copy[size..].Clear();
             }
         }
-
-        new Span<float>(target, (scratch.Queries - (block.Count * _group)) * scratch.Size).Clear();
     }
 
-    private static unsafe void ShrinkOutputs(in AttentionTile tile, AttentionScratch scratch)
+    // The queries of a head begin at some place among those of the scratch.
+    private static unsafe void ShrinkOutputs(in AttentionTile tile, AttentionScratch scratch, int place)
     {
-        for (int query = tile.FirstQuery; query < tile.QueryCount; query++)
+        for (int query = place + tile.FirstQuery; query < place + tile.QueryCount; query++)
         {
             float shrink = scratch.Shrinks[query];
             if (shrink != 1)
             {
-                RowKernels.Scale(new Span<float>(scratch.Output + (query * scratch.Size), scratch.Size), shrink);
+                RowKernels.Scale(new Span<float>(scratch.Part.Output + (query * scratch.Size), scratch.Size), shrink);
             }
         }
     }
 
-    private unsafe void ScatterOutputs(AttentionScratch scratch, RowSegment segment, Block block, int head)
+    private unsafe void ScatterOutputs(in AttentionSums sums, int query, int sumsSize, RowSegment segment, Block block, int head)
     {
         int size = _config.HeadSize;
         int index = ((segment.RowStart + block.First) * _config.HeadCount) + (head * _group);
-        for (int row = 0, query = 0; row < block.Count; row++, index += _config.HeadCount - _group)
+        for (int row = 0; row < block.Count; row++, index += _config.HeadCount - _group)
         {
             for (int column = 0; column < _group; column++, query++, index++)
             {
                 RowKernels.Scale(
-                    new ReadOnlySpan<float>(scratch.Output + (query * scratch.Size), size),
-                    1 / scratch.Sums[query],
+                    new ReadOnlySpan<float>(sums.Output + (query * sumsSize), size),
+                    1 / sums.Sums[query],
                     _activations.Attention.AsSpan(index * size, size));
-                _activations.LogSumExp[index] = scratch.Maxima[query] + MathF.Log(scratch.Sums[query]);
+                _activations.LogSumExp[index] = sums.Maxima[query] + MathF.Log(sums.Sums[query]);
             }
         }
     }
 
-    // Copies a head's keys and values at a tile's positions of a segment's path, range by range, and fills the rows up with zeros.
     private unsafe void LoadTile(AttentionScratch scratch, RowSegment segment, int head, in AttentionTile tile)
+    {
+        LoadRows(_keys, scratch.Keys, scratch.Size, segment, head, tile);
+        LoadRows(_values, scratch.Values, scratch.Size, segment, head, tile);
+    }
+
+    // Copies a head's rows at a tile's positions of a segment's path, run by run, and fills them up with zeros.
+    private unsafe void LoadRows(float[] source, float* target, int targetRow, RowSegment segment, int head, in AttentionTile tile)
     {
         int size = _config.HeadSize;
         int width = _config.KeyValueHeadCount * size;
-        int done = 0;
-        int before = 0;
-        for (int range = 0; range <= segment.ContextRangeCount && done < tile.Count; range++)
+        for (int done = 0; done < tile.Count;)
+        {
+            SlotRange run = RunAt(segment, tile.Start + done, tile.Count - done);
+            int offset = (run.Start * width) + (head * size);
+            for (int key = 0; key < run.Count; key++, offset += width, target += targetRow)
+            {
+                Fill(source.AsSpan(offset, size), new Span<float>(target, targetRow));
+            }
+
+            done += run.Count;
+        }
+    }
+
+    // The slots that follow each other from a position of a segment's path on, at most so many.
+    private SlotRange RunAt(RowSegment segment, int position, int count)
+    {
+        for (int range = 0; ; range++)
         {
             SlotRange slots = RangeOf(segment, range);
-            int skip = tile.Start + done - before;
-            before += slots.Count;
-            int offset = ((slots.Start + skip) * width) + (head * size);
-            for (int taken = Math.Min(slots.Count - skip, tile.Count - done); taken > 0; taken--, offset += width, done++)
+            if (position < slots.Count)
             {
-                Fill(_keys.AsSpan(offset, size), new Span<float>(scratch.Keys + (done * scratch.Size), scratch.Size));
-                Fill(_values.AsSpan(offset, size), new Span<float>(scratch.Values + (done * scratch.Size), scratch.Size));
+                return new SlotRange(slots.Start + position, Math.Min(slots.Count - position, count));
             }
+
+            position -= slots.Count;
         }
     }
 

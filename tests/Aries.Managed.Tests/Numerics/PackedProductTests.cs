@@ -6,11 +6,11 @@ public sealed class PackedProductTests
 {
     private const float Untouched = 1234.5f;
 
-    // Rows around those that stream and those that take tiles, outputs around the panels of every width, inputs around a scale's 64 and a chain's 256.
+    // Rows around those that stream in one pass, in several, and those that take tiles, outputs around the panels of every width, inputs around a scale's 64 and a chain's 256.
     public static TheoryData<int, int, int> Shapes => new()
     {
         { 1, 1, 1 }, { 1, 64, 64 }, { 1, 65, 63 }, { 2, 96, 256 }, { 3, 33, 257 }, { 4, 130, 65 }, { 5, 64, 64 }, { 7, 17, 300 }, { 12, 32, 600 }, { 13, 40, 129 },
-        { 33, 100, 520 }, { 200, 70, 70 }, { 400, 130, 530 },
+        { 25, 70, 300 }, { 33, 100, 520 }, { 36, 64, 257 }, { 37, 100, 90 }, { 200, 70, 70 }, { 400, 130, 530 },
     };
 
     [Theory]
