@@ -108,6 +108,13 @@ internal sealed class BatchDecoder(DecoderGraph graph, IReadOnlyList<int> endTok
         int slot = active.Count;
         int start = TakeOverPrefix(row.Prompt, slot);
         row.CachedPromptTokens = start;
+        if (start == row.Prompt.Length - 1)
+        {
+            // The last token of a candidate, or of a prompt that is known, goes with the next step of all rows, which reads the weights once for them.
+            active.Add(row);
+            return;
+        }
+
         ReadOnlySpan<float> logits = [];
         while (start < row.Prompt.Length)
         {
@@ -152,6 +159,7 @@ internal sealed class BatchDecoder(DecoderGraph graph, IReadOnlyList<int> endTok
         else
         {
             Swap(source, slot);
+            _held[slot].RemoveRange(longest, _held[slot].Count - longest);
         }
 
         return longest;
