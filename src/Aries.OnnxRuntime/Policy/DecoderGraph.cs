@@ -85,22 +85,18 @@ internal sealed class DecoderGraph : IDisposable
             return;
         }
 
-        Unbind();
-        KeyValueCache? old = _cache;
-        _cache = null;
-        if (old is null || kept.All(count => count == 0))
+        KeyValueCache? larger = null;
+        if (_cache is not null && kept.Any(count => count > 0))
         {
-            // Gone before there is a new one: memory need not hold both.
-            old?.Dispose();
-            _cache = new KeyValueCache(_config, _cacheType, slotCount, length);
-            return;
+            // Memory holds both for a moment; where it cannot, what was kept is still there.
+            larger = new KeyValueCache(_config, _cacheType, Math.Max(slotCount, _cache.SlotCount), Math.Max(length, _cache.Length));
+            larger.CopyFrom(_cache, kept);
         }
 
-        using (old)
-        {
-            _cache = new KeyValueCache(_config, _cacheType, Math.Max(slotCount, old.SlotCount), Math.Max(length, old.Length));
-            _cache.CopyFrom(old, kept);
-        }
+        Unbind();
+        _cache?.Dispose();
+        _cache = null;
+        _cache = larger ?? new KeyValueCache(_config, _cacheType, slotCount, length);
     }
 
     /// <summary>Computes the next tokens of neighbouring slots.</summary>

@@ -30,7 +30,7 @@ public sealed record OnnxRuntimePolicyOptions
 
     /// <summary>Gets or sets whether keys and values of a call are kept for the next ones: a prompt that begins as an earlier one, or goes on from an earlier response, is computed from there.</summary>
     /// <value>
-    /// The default is true. It takes no further memory: what lies in a place is kept until another response needs the place. False makes a call's responses depend on that call alone, to the last bit.
+    /// The default is true. What lies in a place is kept until another response needs the place; memory holds it twice only while longer requests make the places longer. False makes a call's responses depend on that call alone, to the last bit.
     /// </value>
     public bool KeepsPrompts { get; set; } = true;
 
