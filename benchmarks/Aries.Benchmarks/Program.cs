@@ -1,4 +1,5 @@
 using Aries.Benchmarks.Managed;
+using Aries.Benchmarks.OnnxRuntime;
 using BenchmarkDotNet.Running;
 
 // Some measurements are ratios to what the machine can do, or need processes of their own; anything else goes to BenchmarkDotNet.
@@ -24,6 +25,9 @@ switch (args)
         break;
     case ["refine", ..]:
         RefinementTable.Print(Console.Out, args.AsSpan(1));
+        break;
+    case ["onnx", ..]:
+        OnnxTables.Print(Console.Out, args.AsSpan(1));
         break;
     default:
         BenchmarkSwitcher.FromAssembly(typeof(Clock).Assembly).Run(args);

@@ -54,7 +54,7 @@ internal sealed class LlamaGraph
         }
 
         (string final, _) = AddNorm("model.norm", stream, branch);
-        AddHead(final, table, embedding);
+        AddHead(AddLogitsStart(final), table, embedding);
     }
 
     /// <summary>Writes the graph.</summary>
@@ -148,6 +148,15 @@ internal sealed class LlamaGraph
         return (name, name + ".sum");
     }
 
+    // Who generates wants the logits of a prompt's last token alone, and the head costs as much as many layers: rows before the input's are left out. Its default leaves out none.
+    private string AddLogitsStart(string normed)
+    {
+        string start = _graph.Input(GenAIModelWriter.LogitsStart, ElementType.Int64, 1);
+        _graph.Initializer(Integers(start, 0));
+        string end = _graph.Initializer(Integers("/logits/end", long.MaxValue));
+        return _graph.Node("/logits/rows", "Slice", [normed, start, end, "/one"]);
+    }
+
     private void AddHead(string normed, string table, float[] embedding)
     {
         bool isFloat32 = _options.FloatType == OnnxFloatType.Float32;
@@ -171,7 +180,7 @@ internal sealed class LlamaGraph
             _graph.Node("logits", "Cast", ["/head"], [GraphBuilder.Attribute("to", (long)ElementType.Float)]);
         }
 
-        _graph.Output("logits", ElementType.Float, "batch_size", "sequence_length", _config.VocabularySize);
+        _graph.Output("logits", ElementType.Float, "batch_size", "logits_length", _config.VocabularySize);
     }
 
     // The operator wants, of each row, the index of its last token, and of all the longest length.

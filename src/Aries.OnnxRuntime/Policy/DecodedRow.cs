@@ -37,8 +37,8 @@ internal sealed class DecodedRow
     /// <summary>Gets or sets how many tokens of the prompt another row had computed.</summary>
     public int CachedPromptTokens { get; set; }
 
-    /// <summary>Gets the newest token.</summary>
-    public int LastToken => _tokens[^1];
+    /// <summary>Gets the newest token: the prompt's last until one is drawn.</summary>
+    public int LastToken => _tokens.Count == 0 ? Prompt[^1] : _tokens[^1];
 
     /// <summary>Gets how many tokens prompt and response have.</summary>
     public int Length => Prompt.Length + _tokens.Count;

@@ -17,6 +17,8 @@ internal sealed class DecoderGraph : IDisposable
     private readonly TensorElementType _cacheType;
     private readonly TensorElementType _logitsType;
     private readonly bool _takesPositions;
+    private readonly bool _takesLogitsStart;
+    private readonly long[] _logitsStart = [0];
     private KeyValueCache? _cache;
     private OrtIoBinding? _binding;
     private OrtValue[] _views = [];
@@ -35,6 +37,8 @@ internal sealed class DecoderGraph : IDisposable
         _cacheType = session.Session.InputMetadata[GenAIConfig.OfLayer(config.PastKey, 0)].ElementDataType;
         _logitsType = session.Session.OutputMetadata[config.Logits].ElementDataType;
         _takesPositions = session.Session.InputMetadata.ContainsKey(PositionIds);
+        _takesLogitsStart = session.Session.OverridableInitializerMetadata.ContainsKey(GenAIModelWriter.LogitsStart);
+        GivesLastLogitsAlone = !_takesLogitsStart && session.Session.OutputMetadata[config.Logits].Dimensions is [_, 1, _];
         if (_logitsType is not (TensorElementType.Float or TensorElementType.Float16))
         {
             throw new ModelFormatException(folder, $"the logits are of the type {_logitsType}.", "Write the model again: GenAIModelWriter's models give float32 logits.");
@@ -43,6 +47,9 @@ internal sealed class DecoderGraph : IDisposable
 
     /// <summary>Gets the number of token ids: the width of a row of logits.</summary>
     public int VocabularySize => _config.VocabularySize;
+
+    /// <summary>Gets whether a run computes the logits of its last token alone, however many are wanted: graphs of others are cut so.</summary>
+    public bool GivesLastLogitsAlone { get; }
 
     /// <summary>Gets the cache that the next run works on.</summary>
     public KeyValueCache Cache => _cache ?? throw new InvalidOperationException("EnsureCache was not called.");
@@ -67,30 +74,43 @@ internal sealed class DecoderGraph : IDisposable
         }
     }
 
-    /// <summary>Makes room for some sequences of some length. What the cache held is lost where it must be made anew.</summary>
-    public void EnsureCache(int slotCount, int length)
+    /// <summary>Makes room for some sequences of some length.</summary>
+    /// <param name="slotCount">How many sequences.</param>
+    /// <param name="length">The longest, in tokens.</param>
+    /// <param name="kept">How many tokens of each slot that there is are kept where the cache must be made anew.</param>
+    public void EnsureCache(int slotCount, int length, IReadOnlyList<int> kept)
     {
         if (_cache is not null && _cache.SlotCount >= slotCount && _cache.Length >= length)
         {
             return;
         }
 
+        KeyValueCache? larger = null;
+        if (_cache is not null && kept.Any(count => count > 0))
+        {
+            // Memory holds both for a moment; where it cannot, what was kept is still there.
+            larger = new KeyValueCache(_config, _cacheType, Math.Max(slotCount, _cache.SlotCount), Math.Max(length, _cache.Length));
+            larger.CopyFrom(_cache, kept);
+        }
+
         Unbind();
         _cache?.Dispose();
         _cache = null;
-        _cache = new KeyValueCache(_config, _cacheType, slotCount, length);
+        _cache = larger ?? new KeyValueCache(_config, _cacheType, slotCount, length);
     }
 
     /// <summary>Computes the next tokens of neighbouring slots.</summary>
     /// <param name="firstSlot">The slot of the first sequence.</param>
     /// <param name="tokens">As many new tokens of each sequence. Shape [B, S]; S above 1 only where B is 1.</param>
     /// <param name="lengths">How many tokens of each sequence there are then, the new ones included. Shape [B].</param>
+    /// <param name="wanted">Of how many of the last new tokens the logits are wanted: W, from 1 to S; 1 where <see cref="GivesLastLogitsAlone"/>.</param>
     /// <param name="cancellationToken">Ends the run within it.</param>
-    /// <returns>The logits. Shape [B, S, V]; valid until the next call.</returns>
-    public ReadOnlySpan<float> Run(int firstSlot, scoped ReadOnlySpan<int> tokens, scoped ReadOnlySpan<int> lengths, CancellationToken cancellationToken)
+    /// <returns>The logits. Shape [B, W, V]; valid until the next call.</returns>
+    public ReadOnlySpan<float> Run(int firstSlot, scoped ReadOnlySpan<int> tokens, scoped ReadOnlySpan<int> lengths, int wanted, CancellationToken cancellationToken)
     {
         int count = lengths.Length;
         int width = tokens.Length / count;
+        int computed = _takesLogitsStart || GivesLastLogitsAlone ? wanted : width;
         int longest = TensorPrimitives.Max(lengths);
         OrtIoBinding binding = Bind(firstSlot, count);
         Fill(tokens, lengths, width, longest);
@@ -104,13 +124,20 @@ internal sealed class DecoderGraph : IDisposable
             binding.BindInput(PositionIds, positionValue);
         }
 
-        int size = checked(tokens.Length * VocabularySize);
+        _logitsStart[0] = width - wanted;
+        using OrtValue startValue = OrtValue.CreateTensorValueFromMemory(_logitsStart, [1]);
+        if (_takesLogitsStart)
+        {
+            binding.BindInput(GenAIModelWriter.LogitsStart, startValue);
+        }
+
+        int size = checked(count * computed * VocabularySize);
         if (_logits.Length < size)
         {
             _logits = new float[size];
         }
 
-        using OrtValue logits = LogitsValue(size, [count, width, VocabularySize]);
+        using OrtValue logits = LogitsValue(size, [count, computed, VocabularySize]);
         binding.BindOutput(_config.Logits, logits);
         _session.Run(binding, cancellationToken);
         if (_logitsType == TensorElementType.Float16)
@@ -118,7 +145,8 @@ internal sealed class DecoderGraph : IDisposable
             TensorPrimitives.ConvertToSingle(MemoryMarshal.Cast<Float16, Half>(_halfLogits.AsSpan(0, size)), _logits);
         }
 
-        return _logits.AsSpan(0, size);
+        // Rows before those wanted are there with a graph of others alone, and then of one sequence: several are given one token each.
+        return _logits.AsSpan(0, size)[^(count * wanted * VocabularySize)..];
     }
 
     public void Dispose()

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
@@ -62,6 +63,46 @@ internal sealed unsafe class KeyValueCache : IDisposable
                 byte* from = (byte*)buffer + (source * SlotBytes) + (head * HeadBytes);
                 byte* to = (byte*)buffer + (target * SlotBytes) + (head * HeadBytes);
                 Buffer.MemoryCopy(from, to, bytes, bytes);
+            }
+        }
+    }
+
+    /// <summary>Exchanges the first tokens of two slots.</summary>
+    public void Swap(int first, int second, int tokens)
+    {
+        int bytes = tokens * _config.HeadSize * _elementBytes;
+        byte[] rented = ArrayPool<byte>.Shared.Rent(bytes);
+        Span<byte> spare = rented.AsSpan(0, bytes);
+        foreach (nint buffer in _buffers)
+        {
+            for (int head = 0; head < _config.KeyValueHeadCount; head++)
+            {
+                Span<byte> one = new((byte*)buffer + (first * SlotBytes) + (head * HeadBytes), bytes);
+                Span<byte> other = new((byte*)buffer + (second * SlotBytes) + (head * HeadBytes), bytes);
+                one.CopyTo(spare);
+                other.CopyTo(one);
+                spare.CopyTo(other);
+            }
+        }
+
+        ArrayPool<byte>.Shared.Return(rented);
+    }
+
+    /// <summary>Takes over the first tokens of each slot from another cache.</summary>
+    /// <param name="source">A cache of the same model, not larger than this one.</param>
+    /// <param name="tokens">How many tokens of each slot.</param>
+    public void CopyFrom(KeyValueCache source, IReadOnlyList<int> tokens)
+    {
+        for (int slot = 0; slot < tokens.Count; slot++)
+        {
+            for (int index = 0; index < _buffers.Length; index++)
+            {
+                for (int head = 0; head < _config.KeyValueHeadCount; head++)
+                {
+                    byte* from = (byte*)source._buffers[index] + (slot * source.SlotBytes) + (head * source.HeadBytes);
+                    byte* to = (byte*)_buffers[index] + (slot * SlotBytes) + (head * HeadBytes);
+                    new Span<byte>(from, tokens[slot] * _config.HeadSize * _elementBytes).CopyTo(new Span<byte>(to, (int)HeadBytes));
+                }
             }
         }
     }

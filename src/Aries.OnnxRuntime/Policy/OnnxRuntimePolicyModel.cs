@@ -4,8 +4,11 @@ namespace Aries.OnnxRuntime;
 
 /// <summary>A decoder-only model that plain ONNX Runtime runs from a folder of ONNX Runtime GenAI: it generates, and it scores given responses.</summary>
 /// <remarks>
-/// <para>Decoding is this library's own: the graph's keys and values stay in one buffer from step to step, a prompt that begins like another of its batch takes over what that one has computed, and tokens are drawn as the managed engine draws them.</para>
-/// <para>A request without a seed gets one from the operating system's random numbers. A response may differ in its last digits, and so seldom in a token, with the batch that it is decoded in: the kernels are ONNX Runtime's.</para>
+/// <para>Decoding is this library's own: the graph's keys and values stay in one buffer from step to step, a prompt that begins like another of its batch, or like what was computed before, takes over what is there, and tokens are drawn as the managed engine draws them.</para>
+/// <para>
+/// A request without a seed gets one from the operating system's random numbers. Logits may differ in their last digits, and so seldom a token, with the batch that a response is decoded in and with what
+/// was taken over (<see cref="OnnxRuntimePolicyOptions.KeepsPrompts"/>): the kernels are ONNX Runtime's.
+/// </para>
 /// </remarks>
 /// <threadsafety>Every member may be called concurrently; calls that compute wait for each other. Dispose it when no call runs.</threadsafety>
 public sealed class OnnxRuntimePolicyModel : IPolicyModel, ILogProbabilityModel
@@ -23,7 +26,7 @@ public sealed class OnnxRuntimePolicyModel : IPolicyModel, ILogProbabilityModel
     private OnnxRuntimePolicyModel(RequestEncoder encoder, DecoderGraph graph, string modelId, OnnxRuntimePolicyOptions options)
     {
         (_encoder, _graph) = (encoder, graph);
-        _decoder = new BatchDecoder(graph, encoder.Encoder.EndTokenIds, options.MaxBatchSize, options.PrefillLength);
+        _decoder = new BatchDecoder(graph, encoder.Encoder.EndTokenIds, options.MaxBatchSize, options.PrefillLength, options.KeepsPrompts);
         _metadata = new PolicyModelMetadata
         {
             ProviderName = ProviderName,

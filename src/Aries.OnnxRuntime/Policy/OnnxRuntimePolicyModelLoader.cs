@@ -16,7 +16,7 @@ public sealed class OnnxRuntimePolicyModelLoader : IPolicyModelLoader
     /// <summary>Creates a loader.</summary>
     /// <param name="exportFolder">Where Hugging Face checkpoints are written as GenAI folders; made when it is needed. What lies there may be deleted when no model is loaded.</param>
     /// <param name="modelOptions">How they are written; null for the defaults. Copied. Adapter targets are added as checkpoints need them.</param>
-    /// <param name="options">How models are loaded and run; null for the defaults. Copied.</param>
+    /// <param name="options">How models are loaded and run; null for the defaults, but with nothing kept over calls, so that a resumed run equals an unbroken one. Copied.</param>
     /// <exception cref="ArgumentException">A path is null or empty, an option is outside its range, or <see cref="OnnxRuntimePolicyOptions.AdapterPath"/> is set: a checkpoint brings its own.</exception>
     public OnnxRuntimePolicyModelLoader(string exportFolder, GenAIModelOptions? modelOptions = null, OnnxRuntimePolicyOptions? options = null)
     {
@@ -30,7 +30,7 @@ public sealed class OnnxRuntimePolicyModelLoader : IPolicyModelLoader
 
         _exportFolder = exportFolder;
         _modelOptions = modelOptions is null ? new GenAIModelOptions() : modelOptions with { };
-        _options = options is null ? new OnnxRuntimePolicyOptions() : options with { };
+        _options = options is null ? new OnnxRuntimePolicyOptions { KeepsPrompts = false } : options with { };
     }
 
     /// <inheritdoc />
@@ -60,9 +60,9 @@ public sealed class OnnxRuntimePolicyModelLoader : IPolicyModelLoader
             cancellationToken);
     }
 
-    /// <summary>Returns the name and what of the options changes a response and is not covered by <see cref="GetFingerprintAsync"/>: the form of the weights, and the context's length.</summary>
+    /// <summary>Returns the name and what of the options changes a response and is not covered by <see cref="GetFingerprintAsync"/>: the form of the weights, the context's length, and whether prompts are kept.</summary>
     public override string ToString() => FormattableString.Invariant(
-        $"{typeof(OnnxRuntimePolicyModelLoader).FullName} {{ FloatType = {_modelOptions.FloatType}, UsesFourBitWeights = {_modelOptions.UsesFourBitWeights}, BlockSize = {_modelOptions.BlockSize}, ContextLength = {_options.ContextLength} }}");
+        $"{typeof(OnnxRuntimePolicyModelLoader).FullName} {{ FloatType = {_modelOptions.FloatType}, UsesFourBitWeights = {_modelOptions.UsesFourBitWeights}, BlockSize = {_modelOptions.BlockSize}, ContextLength = {_options.ContextLength}, KeepsPrompts = {_options.KeepsPrompts} }}");
 
     private static bool IsWritten(string folder) => File.Exists(Path.Combine(folder, GenAIConfig.FileName));
 

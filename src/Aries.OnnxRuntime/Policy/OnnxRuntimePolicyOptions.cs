@@ -25,8 +25,14 @@ public sealed record OnnxRuntimePolicyOptions
     public int MaxBatchSize { get; set; } = 32;
 
     /// <summary>Gets or sets how many tokens of a prompt a pass computes at most.</summary>
-    /// <value>1 or more. The default is 128. Memory grows with it: a pass gives the logits of each of its tokens.</value>
+    /// <value>1 or more. The default is 128. Memory grows with it where responses are scored: a pass gives the logits of each of their tokens.</value>
     public int PrefillLength { get; set; } = 128;
+
+    /// <summary>Gets or sets whether keys and values of a call are kept for the next ones: a prompt that begins as an earlier one, or goes on from an earlier response, is computed from there.</summary>
+    /// <value>
+    /// The default is true. What lies in a place is kept until another response needs the place; memory holds it twice only while longer requests make the places longer. False makes a call's responses depend on that call alone, to the last bit.
+    /// </value>
+    public bool KeepsPrompts { get; set; } = true;
 
     /// <summary>Checks every value.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range; the message names it and the range.</exception>

@@ -7,7 +7,10 @@ namespace Aries.OnnxRuntime;
 internal sealed class GraphSession : IDisposable
 {
     private const string FixNatives =
-        "Reference one package with ONNX Runtime's native libraries in the app: Microsoft.ML.OnnxRuntime for the processor, or Microsoft.ML.OnnxRuntime.Gpu; never both.";
+        "The file onnxruntime.dll (libonnxruntime.so on Linux, libonnxruntime.dylib on macOS) is missing, of another version, or lacks a library of its own. Reference one package that brings it in the app: Microsoft.ML.OnnxRuntime for the processor, or Microsoft.ML.OnnxRuntime.Gpu; never both.";
+
+    private const string FixKernels =
+        "Bfloat16 is for GPUs: run the folder with ONNX Runtime GenAI on one, or write it again as Float32 or Float16 (GenAIModelOptions.FloatType). A graph without bfloat16 needs a newer ONNX Runtime.";
 
     private const string FixRun = "The call can be tried again; if it fails the same way, the graph does not fit this version of ONNX Runtime or the machine's memory.";
 
@@ -48,6 +51,11 @@ internal sealed class GraphSession : IDisposable
             // Threads that spin between steps take the processor from the tokenizer, the sampler and everybody else.
             options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
             return new GraphSession(folder, new InferenceSession(path, options));
+        }
+        catch (OnnxRuntimeException exception) when (exception.Message.Contains("NotImplemented", StringComparison.Ordinal))
+        {
+            throw new ModelFormatException(
+                path, $"the graph computes what ONNX Runtime has no kernel for on this processor ({exception.Message})", FixKernels, exception);
         }
         catch (OnnxRuntimeException exception)
         {

@@ -10,7 +10,7 @@ public sealed class InferenceFailedException : AriesException
     /// <param name="fix">What to do about it, as a sentence.</param>
     /// <param name="innerException">What ONNX Runtime reported.</param>
     public InferenceFailedException(string operation, string model, string fix, Exception? innerException)
-        : base($"{model}: {operation} failed ({innerException?.Message}). {fix}", innerException)
+        : base($"{model}: {operation} failed ({innerException?.GetBaseException().Message}). {fix}", innerException)
     {
         (Operation, Model) = (operation, model);
     }

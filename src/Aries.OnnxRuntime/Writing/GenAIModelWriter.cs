@@ -13,6 +13,9 @@ public static class GenAIModelWriter
     /// <summary>The graph's file.</summary>
     internal const string ModelFile = "model.onnx";
 
+    /// <summary>The graph's optional input that says from which of the new tokens on logits are computed: 0, its default, is all. Shape [1].</summary>
+    internal const string LogitsStart = "logits_start";
+
     /// <summary>Writes a model.</summary>
     /// <param name="modelFolder">A Hugging Face folder of the Llama, Mistral or Qwen2 family: <c>config.json</c>, safetensors, and tokenizer files.</param>
     /// <param name="outputFolder">The folder to write. It is written aside and renamed when it is whole and flushed to disk; an earlier one of that name is replaced.</param>

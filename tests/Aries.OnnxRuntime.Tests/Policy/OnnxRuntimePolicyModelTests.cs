@@ -164,6 +164,102 @@ public sealed class OnnxRuntimePolicyModelTests(ExportedModels models)
         Assert.Throws<ModelFormatException>(() => OnnxRuntimePolicyModel.Load(models.Adaptable, new OnnxRuntimePolicyOptions { AdapterPath = truncated }));
     }
 
+    // Names: an adapter of another projection than the graph takes, and one of a base with more layers.
+    [Fact]
+    public void Load_AdapterThatNamesWhatTheBaseLacks_SaysWhat()
+    {
+        string attention = models.Write(ExportedModels.StoriesSource, new GenAIModelOptions { AdapterTargets = LoraProjections.Attention });
+        string deeper = models.CopyOf(TestData.Golden("lora"));
+        string path = Path.Combine(deeper, "adapter_model.safetensors");
+        File.WriteAllBytes(path, [.. System.Text.Encoding.Latin1.GetBytes(System.Text.Encoding.Latin1.GetString(File.ReadAllBytes(path)).Replace("layers.4.", "layers.5.", StringComparison.Ordinal))]);
+
+        Assert.Contains("AdapterTargets", LoadFailure(attention, TestData.Golden("lora")), StringComparison.Ordinal);
+        Assert.Contains("layers.4.", LoadFailure(models.Adaptable, deeper), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("\"decoder\": {", "\"vision\": {}, \"decoder\": {", "vision")]
+    [InlineData("\"decoder\": {", "\"encoder\": {}, \"decoder\": {", "encoder")]
+    [InlineData("\"filename\": \"model.onnx\"", "\"pipeline\": [], \"filename\": \"model.onnx\"", "pipeline")]
+    public void Load_ModelOfAnotherKind_NamesIt(string before, string after, string named)
+    {
+        string folder = models.CopyOf(models.Stories);
+        string path = Path.Combine(folder, "genai_config.json");
+        string text = File.ReadAllText(path);
+        Assert.Contains(before, text, StringComparison.Ordinal);
+        File.WriteAllText(path, text.Replace(before, after, StringComparison.Ordinal));
+
+        Assert.Contains(named, LoadFailure(folder, adapter: null), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Load_MissingFolder_NamesIt()
+    {
+        string folder = models.NewPath();
+
+        Assert.Contains(folder, LoadFailure(folder, adapter: null), StringComparison.Ordinal);
+    }
+
+    // Each turn's prompt holds all drafts before: the third is longer than the context, the first two drafts are there, and the model goes on.
+    [Fact]
+    public async Task RefineAsync_ContextExceededInTurnThree_ReturnsTheDraftsAndTheModelGoesOn()
+    {
+        using OnnxRuntimePolicyModel model = OnnxRuntimePolicyModel.Load(models.Stories, new OnnxRuntimePolicyOptions { ContextLength = 64 });
+        SelfRefiner refiner = new(model, new WholeHistory(turnCount: 4), new SelfRefinerOptions
+        {
+            Sampling = new SamplingOptions { Temperature = 0, MaxTokens = 40 },
+            StopWhenUnchanged = false,
+        });
+
+        RefinementResult result = await refiner.RefineAsync("Once", TestContext.Current.CancellationToken);
+        Response next = await model.GenerateAsync("Once", new SamplingOptions { Temperature = 0, MaxTokens = 4 }, TestContext.Current.CancellationToken);
+
+        Assert.Equal(2, result.Trace.Drafts.Count());
+        Assert.NotNull(result.Answer);
+        Assert.Contains("context of 64", Assert.IsType<ArgumentException>(result.Error).Message, StringComparison.Ordinal);
+        Assert.StartsWith(next.Text, result.Trace.Drafts.First().Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task GenerateAsync_PromptOfTheWholeContext_SaysBothLengthsAndTheNextCallWorks()
+    {
+        using OnnxRuntimePolicyModel model = OnnxRuntimePolicyModel.Load(models.Stories, new OnnxRuntimePolicyOptions { ContextLength = 12 });
+        GenerationRequest[] requests = [new("Once"), new("Once upon a time there was a girl who had a dog and a cat and a bird")];
+
+        ArgumentException exception = await Assert.ThrowsAsync<ArgumentException>(() => model.GenerateAsync(requests, TestContext.Current.CancellationToken));
+        Response next = await model.GenerateAsync("Once", new SamplingOptions { MaxTokens = 3 }, TestContext.Current.CancellationToken);
+
+        Assert.Contains("request 1", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("context of 12", exception.Message, StringComparison.Ordinal);
+        Assert.NotEmpty(next.Text);
+    }
+
+    // Weights that are no numbers, as a training that diverged leaves them.
+    [Fact]
+    public async Task Model_WeightsThatAreNoNumbers_Throws()
+    {
+        string folder = models.CopyOf(models.Stories);
+        byte[] bytes = File.ReadAllBytes(Path.Combine(folder, "model.onnx.data"));
+        System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(bytes.AsSpan()).Fill(float.NaN);
+        File.WriteAllBytes(Path.Combine(folder, "model.onnx.data"), bytes);
+        using OnnxRuntimePolicyModel model = OnnxRuntimePolicyModel.Load(folder);
+
+        await Assert.ThrowsAsync<NonFiniteLogitsException>(() => model.GenerateAsync("Once", cancellationToken: TestContext.Current.CancellationToken));
+        await Assert.ThrowsAsync<NonFiniteLogitsException>(() => model.GetLogProbabilitiesAsync([new("Once", " upon a time")], TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task Members_DisposedModel_Throw()
+    {
+        OnnxRuntimePolicyModel model = OnnxRuntimePolicyModel.Load(models.Stories);
+        model.Dispose();
+        model.Dispose();
+
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => model.GenerateAsync("Once", cancellationToken: TestContext.Current.CancellationToken));
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => model.GetLogProbabilitiesAsync([new("Once", " upon")], TestContext.Current.CancellationToken));
+        Assert.Throws<ObjectDisposedException>(() => { _ = model.GenerateStreamingAsync(new GenerationRequest("Once"), TestContext.Current.CancellationToken); });
+    }
+
     [Fact]
     public async Task AddOnnxRuntime_Container_AnswersAndDisposesTheModel()
     {
@@ -178,5 +274,14 @@ public sealed class OnnxRuntimePolicyModelTests(ExportedModels models)
         Assert.NotEmpty(response.Text);
         Assert.Equal(OnnxRuntimePolicyModel.ProviderName, policy.GetService<PolicyModelMetadata>()!.ProviderName);
         await Assert.ThrowsAsync<ObjectDisposedException>(() => policy.GenerateAsync("Once", cancellationToken: TestContext.Current.CancellationToken));
+    }
+
+    private static string LoadFailure(string folder, string? adapter) =>
+        Assert.Throws<ModelFormatException>(() => OnnxRuntimePolicyModel.Load(folder, new OnnxRuntimePolicyOptions { AdapterPath = adapter })).Message;
+
+    private sealed class WholeHistory(int turnCount) : IRefinementStrategy
+    {
+        public RefinementStep? NextStep(RefinementTrace trace) =>
+            trace.Steps.Count == turnCount ? null : new RefinementStep(trace.Prompt.WithQuestion(string.Join(" Then", trace.Steps.Select(step => step.Text).Prepend(trace.Prompt.Question))));
     }
 }
