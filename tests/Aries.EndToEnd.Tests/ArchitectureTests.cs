@@ -19,7 +19,7 @@ public partial class ArchitectureTests
         ["Aries.Preferences"] = ["System.Numerics.Tensors"],
         ["Aries.LocalModels"] = ["Aries.Core", "System.Numerics.Tensors"],
         ["Aries.Managed"] = ["Aries.Core", "Aries.LocalModels", "Aries.Preferences", "System.Numerics.Tensors", "Microsoft.ML.Tokenizers"],
-        ["Aries.OnnxRuntimeGenAI"] = ["Aries.Core", "Aries.LocalModels", "Microsoft.ML.OnnxRuntimeGenAI.Managed", "Microsoft.ML.OnnxRuntimeGenAI"],
+        ["Aries.OnnxRuntimeGenAI"] = ["Aries.Core", "Aries.LocalModels", "System.Numerics.Tensors"],
         ["Aries.OnnxRuntimeGenAI.Cuda"] = ["Aries.OnnxRuntimeGenAI", "Microsoft.ML.OnnxRuntimeGenAI.Cuda"],
         ["Aries.OnnxRuntime"] = ["Aries.Core", "Aries.LocalModels", "Microsoft.ML.OnnxRuntime.Managed", "Google.Protobuf", "System.Numerics.Tensors"],
         ["Aries.Extensions.AI"] = ["Aries.Core", "Microsoft.Extensions.AI", "Microsoft.Extensions.AI.Abstractions", "Polly.Core"],
