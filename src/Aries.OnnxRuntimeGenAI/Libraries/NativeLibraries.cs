@@ -68,7 +68,8 @@ internal static class NativeLibraries
         }
     }
 
-    private static void LoadRuntime(string? folder)
+    /// <summary>Loads ONNX Runtime, checks it, and tells GenAI where it is.</summary>
+    internal static void LoadRuntime(string? folder)
     {
         string name = LibraryNames.Runtime;
         (nint library, string? path) = Open(name, folder, OperatingSystem.IsLinux() ? [name, name + ".1"] : [name]);
@@ -95,7 +96,8 @@ internal static class NativeLibraries
         }
     }
 
-    private static OgaApi LoadGenAI(string? folder)
+    /// <summary>Loads ONNX Runtime GenAI; ONNX Runtime is loaded.</summary>
+    internal static OgaApi LoadGenAI(string? folder)
     {
         string name = LibraryNames.GenAI;
         (nint library, _) = Open(name, folder, [name]);

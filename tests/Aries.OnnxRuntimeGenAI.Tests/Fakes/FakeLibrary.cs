@@ -56,6 +56,8 @@ internal sealed class FakeLibrary : IDisposable
     /// <summary>Gets or sets what happens at each pass, on the thread that is in it.</summary>
     public Action? OnPass { get; set; }
 
+    public IReadOnlyList<string> Violations => _violations;
+
     public int PassCount { get; private set; }
 
     public int TokenCount { get; private set; }
@@ -70,7 +72,7 @@ internal sealed class FakeLibrary : IDisposable
 
     public int VocabularySize => _networks.Values.First().VocabularySize;
 
-    public FakeNetwork NetworkOf(string folder) => _networks.TryGetValue(folder, out FakeNetwork? network) ? network : throw new FakeNativeException($"Load model from {folder} failed");
+    public FakeNetwork NetworkOf(string folder) => _networks.TryGetValue(folder, out FakeNetwork? network) ? network.Another() : throw new FakeNativeException($"Load model from {folder} failed");
 
     public void CountPass(int tokens)
     {

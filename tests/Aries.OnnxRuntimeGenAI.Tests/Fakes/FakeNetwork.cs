@@ -5,16 +5,14 @@ namespace Aries.OnnxRuntimeGenAI.Tests;
 /// <summary>What a fake model computes with: the managed engine's network, so that its texts can be compared to the last token.</summary>
 internal sealed class FakeNetwork
 {
-    private static readonly WorkerPool Pool = new(1);
-
+    private readonly WorkerPool _pool = new(1);
     private readonly LoadedModel _model;
-    private readonly LoraWeights? _adapter;
     private readonly Transformer _transformer;
 
     private FakeNetwork(LoadedModel model, LoraWeights? adapter)
     {
-        (_model, _adapter) = (model, adapter);
-        _transformer = new Transformer(model.Config, model.Weights, adapter, Pool);
+        _model = model;
+        _transformer = new Transformer(model.Config, model.Weights, adapter, _pool);
     }
 
     public FakeNetwork(string source)
@@ -23,6 +21,9 @@ internal sealed class FakeNetwork
     }
 
     public int VocabularySize => _model.Config.VocabularySize;
+
+    /// <summary>Returns a network of the same weights, which may compute at the same time.</summary>
+    public FakeNetwork Another() => new(_model, adapter: null);
 
     /// <summary>Puts an adapter's matrices, as a graph takes them, onto the network.</summary>
     public FakeNetwork With(FakeAdapterFile file)
@@ -53,7 +54,7 @@ internal sealed class FakeNetwork
         store.EnsureSlots(pastLength + tokens.Length);
         Matrix hidden = _transformer.Forward(batch, store, tape: null);
         float[] logits = new float[tokens.Length * VocabularySize];
-        MatrixProduct.Project(hidden, _model.Weights.Head, new Matrix(logits, tokens.Length, VocabularySize), accumulate: false, Pool);
+        MatrixProduct.Project(hidden, _model.Weights.Head, new Matrix(logits, tokens.Length, VocabularySize), accumulate: false, _pool);
         return logits;
     }
 }
