@@ -11,7 +11,8 @@ namespace Aries;
 /// </remarks>
 internal static class OnnxAdapterFile
 {
-    private const int FormatVersion = 1;
+    /// <summary>The version of the format that is written and read.</summary>
+    public const int FormatVersion = 1;
 
     // Both kinds of tables have four fields of four bytes: one description serves them.
     private const int TableSize = 20;
