@@ -2,23 +2,23 @@ using System.Security.Cryptography;
 
 namespace Aries.OnnxRuntimeGenAI;
 
-/// <summary>A loaded model with its tokenizer, its adapter and what decodes and scores on them.</summary>
+/// <summary>A model with an adapter, and what decodes and scores on them.</summary>
 /// <remarks>What a call leaves half done is let go: after a failure or a cancellation the next call begins anew.</remarks>
-/// <threadsafety>One call at a time, <see cref="Dispose"/> included.</threadsafety>
+/// <threadsafety>One call at a time, behind <see cref="Gate"/>; <see cref="Dispose"/> passes it itself.</threadsafety>
 internal sealed class GenAIEngine : IDisposable
 {
     private readonly GenAIPolicyOptions _options;
-    private readonly OgaModel _model;
-    private readonly OgaTokenizer _tokenizer;
+    private readonly SharedModel _shared;
     private readonly LoadedAdapter? _adapter;
     private readonly SequenceSession _session;
     private readonly SingleDecoder _single;
     private readonly BatchDecoder _batches;
     private readonly ResponseScorer _scorer;
 
-    private GenAIEngine(OgaModel model, OgaTokenizer tokenizer, LoadedAdapter? adapter, RequestEncoder<OgaPromptEncoder> requests, GenAIPolicyOptions options)
+    private GenAIEngine(SharedModel shared, LoadedAdapter? adapter, RequestEncoder<OgaPromptEncoder> requests, GenAIPolicyOptions options)
     {
-        (_model, _tokenizer, _adapter, Requests, _options) = (model, tokenizer, adapter, requests, options);
+        (_shared, _adapter, Requests, _options) = (shared, adapter, requests, options);
+        OgaModel model = shared.Model;
         IReadOnlyList<int> ends = requests.Encoder.EndTokenIds;
         int vocabulary = model.Folder.VocabularySize;
         _session = new SequenceSession(model, adapter?.Adapter, requests.ContextLength, options.PrefillLength);
@@ -27,45 +27,39 @@ internal sealed class GenAIEngine : IDisposable
         _scorer = new ResponseScorer(_session, vocabulary);
     }
 
-    public GenAIFolder Folder => _model.Folder;
+    public GenAIFolder Folder => _shared.Folder;
+
+    public SemaphoreSlim Gate => _shared.Gate;
 
     public RequestEncoder<OgaPromptEncoder> Requests { get; }
 
     // A recorded step has one row.
     private bool DecodesTogether => _options.MaxBatchSize > 1 && !(_options.Providers ?? Folder.Providers).Any(provider => provider.UsesGraph);
 
-    /// <summary>Loads a model.</summary>
-    /// <exception cref="AriesException">It cannot be loaded: <see cref="GenAIPolicyModel.Load(string, GenAIPolicyOptions)"/>.</exception>
-    public static GenAIEngine Load(OgaApi api, GenAIFolder folder, GenAIPolicyOptions options)
+    /// <summary>Sets a model up.</summary>
+    /// <param name="shared">The model; its use passes on where this succeeds.</param>
+    /// <param name="options">Valid options.</param>
+    /// <exception cref="AriesException">The adapter cannot be loaded, or the chat template does not fit.</exception>
+    public static GenAIEngine Create(SharedModel shared, GenAIPolicyOptions options)
     {
-        GenAIRuntime.Count(1);
-        List<IDisposable> loaded = [];
-        T Keep<T>(T part)
-            where T : IDisposable
-        {
-            loaded.Add(part);
-            return part;
-        }
-
+        LoadedAdapter? adapter = null;
+        shared.Gate.Wait();
         try
         {
-            OgaModel model = Keep(OgaModel.Load(api, folder, options));
-            OgaTokenizer tokenizer = Keep(new OgaTokenizer(model));
-            LoadedAdapter? adapter = options.AdapterPath is { } path ? Keep(LoadedAdapter.Load(model, path)) : null;
+            GenAIFolder folder = shared.Folder;
+            OgaPromptEncoder encoder = new(shared.Tokenizer, folder, options.ChatTemplate);
+            adapter = options.AdapterPath is { } path ? LoadedAdapter.Load(shared.Model, path) : null;
             int contextLength = Math.Min(folder.ContextLength, options.ContextLength ?? int.MaxValue);
-            return new GenAIEngine(model, tokenizer, adapter, new RequestEncoder<OgaPromptEncoder>(new OgaPromptEncoder(tokenizer, folder, options.ChatTemplate), contextLength), options);
+            return new GenAIEngine(shared, adapter, new RequestEncoder<OgaPromptEncoder>(encoder, contextLength), options);
         }
-        catch (Exception exception)
+        catch (OgaException exception)
         {
-            loaded.Reverse();
-            loaded.ForEach(part => part.Dispose());
-            GenAIRuntime.Count(-1);
-            if (exception is OgaException native)
-            {
-                throw NativeFailure.OfLoading(native, folder.Path);
-            }
-
-            throw;
+            adapter?.Dispose();
+            throw NativeFailure.OfLoading(exception, shared.Folder.Path);
+        }
+        finally
+        {
+            shared.Gate.Release();
         }
     }
 
@@ -79,11 +73,17 @@ internal sealed class GenAIEngine : IDisposable
 
     public void Dispose()
     {
-        _session.Dispose();
-        _adapter?.Dispose();
-        _tokenizer.Dispose();
-        _model.Dispose();
-        GenAIRuntime.Count(-1);
+        Gate.Wait();
+        try
+        {
+            _session.Dispose();
+            _adapter?.Dispose();
+        }
+        finally
+        {
+            Gate.Release();
+            _shared.Release();
+        }
     }
 
     private Response[] GenerateAll(GenerationRequest[] requests, Action<string>? onText, CancellationToken cancellationToken)
@@ -95,7 +95,7 @@ internal sealed class GenAIEngine : IDisposable
             for (int index = 0; index < rows.Length; index++)
             {
                 GenerationRequest request = requests[index];
-                OgaTextDecoder decoder = _tokenizer.CreateDecoder();
+                OgaTextDecoder decoder = _shared.Tokenizer.CreateDecoder();
                 decoders.Add(decoder);
                 rows[index] = new DecodedRow(
                     request,
@@ -116,7 +116,7 @@ internal sealed class GenAIEngine : IDisposable
 
     private void Decode(DecodedRow[] rows, GenerationRequest[] requests, CancellationToken cancellationToken)
     {
-        if (!_model.IsContinuing || (rows.Length > 1 && DecodesTogether))
+        if (!_shared.Model.IsContinuing || (rows.Length > 1 && DecodesTogether))
         {
             _batches.Decode(rows, cancellationToken);
             return;

@@ -20,15 +20,15 @@ public sealed class GenAIPolicyModel : IPolicyModel, ILogProbabilityModel
     /// <summary>The backend's name in <see cref="PolicyModelMetadata.ProviderName"/>.</summary>
     public const string ProviderName = "aries.onnxruntimegenai";
 
-    private readonly SemaphoreSlim? _gate;
     private readonly EngineQueue _queue;
     private readonly GenAIEngine _engine;
     private readonly PolicyModelMetadata _metadata;
     private bool _isDisposed;
 
-    private GenAIPolicyModel(GenAIEngine engine, SemaphoreSlim? gate)
+    /// <summary>Makes the policy of a model that is set up, and takes that over.</summary>
+    internal GenAIPolicyModel(GenAIEngine engine)
     {
-        (_engine, _gate, _queue) = (engine, gate, new EngineQueue(gate));
+        (_engine, _queue) = (engine, new EngineQueue(engine.Gate));
         _metadata = new PolicyModelMetadata
         {
             ProviderName = ProviderName,
@@ -67,8 +67,16 @@ public sealed class GenAIPolicyModel : IPolicyModel, ILogProbabilityModel
         options.Validate();
         options = options.Copy();
         GenAIFolder files = GenAIFolder.Read(folder);
-        SemaphoreSlim? gate = (options.Providers ?? files.Providers).Count > 0 ? DeviceGate.Instance : null;
-        return new GenAIPolicyModel(DeviceGate.Run(gate, () => GenAIEngine.Load(library(options), files, options)), gate);
+        SharedModel shared = SharedModel.Load(library(options), files, options);
+        try
+        {
+            return new GenAIPolicyModel(GenAIEngine.Create(shared, options));
+        }
+        catch
+        {
+            shared.Release();
+            throw;
+        }
     }
 
     internal static Task<GenAIPolicyModel> LoadAsync(Func<GenAIPolicyOptions, OgaApi> library, string folder, GenAIPolicyOptions? options, CancellationToken cancellationToken)
@@ -137,7 +145,7 @@ public sealed class GenAIPolicyModel : IPolicyModel, ILogProbabilityModel
         if (!_isDisposed)
         {
             _isDisposed = true;
-            DeviceGate.Run(_gate, _engine.Dispose);
+            _engine.Dispose();
             _queue.Dispose();
         }
     }

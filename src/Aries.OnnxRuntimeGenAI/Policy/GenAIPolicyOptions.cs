@@ -7,7 +7,7 @@ public sealed record GenAIPolicyOptions
     // The native library's own limit for a generator.
     private const int LargestBatch = 32;
 
-    /// <summary>Gets or sets the LoRA adapter: a folder in PEFT layout, or a file of ONNX Runtime (<c>.onnx_adapter</c>). The model's graph must have inputs for it.</summary>
+    /// <summary>Gets or sets the LoRA adapter's folder, in PEFT layout. The model's graph must have inputs for it: <c>GenAIModelOptions.AdapterTargets</c> of Aries.OnnxRuntime.</summary>
     /// <value>The default is null: none.</value>
     public string? AdapterPath { get; set; }
 
@@ -27,7 +27,7 @@ public sealed record GenAIPolicyOptions
     /// <value>1 or more. The default is 256. Memory grows with it: a pass gives the logits of each of its tokens.</value>
     public int PrefillLength { get; set; } = 256;
 
-    /// <summary>Gets or sets how many tokens may be guessed from the text so far and checked in one pass, where a request is decoded alone.</summary>
+    /// <summary>Gets or sets how many tokens may be guessed from the text so far and checked in one pass, where a request with a <see cref="GenerationRequest.Prediction"/> is decoded alone.</summary>
     /// <value>
     /// 0 or more; 0 guesses none. The default is 16. Guesses are checked against the token that is drawn without them, so they never change what a distribution allows; a
     /// kernel whose rounding depends on the number of tokens in a pass may still choose the other of two tokens that are as good as equal.

@@ -4,20 +4,36 @@ namespace Aries.OnnxRuntimeGenAI;
 /// <threadsafety>One call at a time.</threadsafety>
 internal sealed class LoadedAdapter : IDisposable
 {
-    private readonly string? _temporaryFile;
+    private readonly DirectoryInfo _directory;
 
-    private LoadedAdapter(OgaAdapter adapter, string? temporaryFile) => (Adapter, _temporaryFile) = (adapter, temporaryFile);
+    private LoadedAdapter(OgaAdapter adapter, DirectoryInfo directory) => (Adapter, _directory) = (adapter, directory);
 
     public OgaAdapter Adapter { get; }
 
-    public static LoadedAdapter Load(OgaModel model, string path) => throw new NotSupportedException(path);
+    /// <summary>Writes a PEFT adapter in the native library's format, and loads it.</summary>
+    /// <remarks>The names and shapes of its matrices are compared with the graph's inputs here: the native library finds out in the middle of a pass.</remarks>
+    /// <exception cref="ModelFormatException">The adapter is damaged or of another model, or the graph takes none.</exception>
+    /// <exception cref="OgaException">The native library refuses it.</exception>
+    public static LoadedAdapter Load(OgaModel model, string folder)
+    {
+        // The native library reads the file when it needs it, so it stays until the adapter goes.
+        DirectoryInfo directory = Directory.CreateTempSubdirectory("aries-adapter-");
+        try
+        {
+            string file = Path.Combine(directory.FullName, "adapter.onnx_adapter");
+            OnnxAdapterWriter.Write(folder, model.Folder.Path, file);
+            return new LoadedAdapter(new OgaAdapter(model, file), directory);
+        }
+        catch
+        {
+            directory.Delete(recursive: true);
+            throw;
+        }
+    }
 
     public void Dispose()
     {
         Adapter.Dispose();
-        if (_temporaryFile is not null)
-        {
-            File.Delete(_temporaryFile);
-        }
+        _directory.Delete(recursive: true);
     }
 }
