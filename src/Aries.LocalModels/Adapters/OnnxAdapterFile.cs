@@ -11,8 +11,7 @@ namespace Aries;
 /// </remarks>
 internal static class OnnxAdapterFile
 {
-    /// <summary>The version of the format that is written and read.</summary>
-    public const int FormatVersion = 1;
+    private const int FormatVersion = 1;
 
     // Both kinds of tables have four fields of four bytes: one description serves them.
     private const int TableSize = 20;
