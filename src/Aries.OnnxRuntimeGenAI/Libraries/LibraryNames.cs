@@ -31,6 +31,7 @@ internal static class LibraryNames
             .Distinct(StringComparer.Ordinal);
     }
 
-    private static string FileName(string name) =>
+    /// <summary>Returns the file name of a library.</summary>
+    public static string FileName(string name) =>
         OperatingSystem.IsWindows() ? $"{name}.dll" : OperatingSystem.IsMacOS() ? $"lib{name}.dylib" : $"lib{name}.so";
 }
