@@ -4,6 +4,7 @@ using System.Xml.Linq;
 using Aries.Extensions.AI;
 using Aries.Managed;
 using Aries.OnnxRuntime;
+using Aries.OnnxRuntimeGenAI;
 using Aries.OnnxRuntimeGenAI.Cuda;
 using Aries.Preferences;
 using Aries.TestKit;
@@ -55,6 +56,7 @@ public partial class ArchitectureTests
     [InlineData(typeof(ChatTemplate), "Aries.Core")]
     [InlineData(typeof(ManagedPolicyModel), "Aries.Core", "Aries.LocalModels", "Aries.Preferences", "Microsoft.ML.Tokenizers", "Microsoft.Extensions.")]
     [InlineData(typeof(OnnxRuntimePolicyModel), "Aries.Core", "Aries.LocalModels", "Microsoft.ML.OnnxRuntime", "Google.Protobuf", "Microsoft.Extensions.")]
+    [InlineData(typeof(GenAIPolicyModel), "Aries.Core", "Aries.LocalModels", "Microsoft.Extensions.")]
     [InlineData(typeof(CudaRequirements), "Aries.Core", "Aries.OnnxRuntimeGenAI", "Microsoft.Extensions.")]
     [InlineData(typeof(ChatClientPolicyModel), "Aries.Core", "Microsoft.Extensions.", "Polly.Core")]
     public void Assembly_References_AreTheFrameworkAndItsRoles(Type type, params string[] allowed)
@@ -71,6 +73,7 @@ public partial class ArchitectureTests
     [InlineData(typeof(ChatTemplate), "Aries")]
     [InlineData(typeof(ManagedPolicyModel), "Aries.Managed")]
     [InlineData(typeof(OnnxRuntimePolicyModel), "Aries.OnnxRuntime")]
+    [InlineData(typeof(GenAIPolicyModel), "Aries.OnnxRuntimeGenAI")]
     [InlineData(typeof(CudaRequirements), "Aries.OnnxRuntimeGenAI.Cuda")]
     [InlineData(typeof(ChatClientPolicyModel), "Aries.Extensions.AI")]
     public void PublicTypes_Namespaces_AreThePackagesOwn(Type type, string expected)
@@ -87,6 +90,7 @@ public partial class ArchitectureTests
     [InlineData(typeof(ChatTemplate))]
     [InlineData(typeof(ManagedPolicyModel))]
     [InlineData(typeof(OnnxRuntimePolicyModel))]
+    [InlineData(typeof(GenAIPolicyModel))]
     [InlineData(typeof(CudaRequirements))]
     [InlineData(typeof(ChatClientPolicyModel))]
     public void PublicTypes_Documentation_HasASummaryForEach(Type type)
@@ -102,7 +106,7 @@ public partial class ArchitectureTests
     {
         Type[] open =
         [
-            .. new[] { typeof(AriesLoop), typeof(IPreferenceLoss), typeof(ChatTemplate), typeof(ManagedPolicyModel), typeof(OnnxRuntimePolicyModel), typeof(CudaRequirements), typeof(ChatClientPolicyModel) }
+            .. new[] { typeof(AriesLoop), typeof(IPreferenceLoss), typeof(ChatTemplate), typeof(ManagedPolicyModel), typeof(OnnxRuntimePolicyModel), typeof(GenAIPolicyModel), typeof(CudaRequirements), typeof(ChatClientPolicyModel) }
                 .SelectMany(type => type.Assembly.GetExportedTypes())
                 .Where(type => type is { IsClass: true, IsSealed: false, IsAbstract: false }),
         ];

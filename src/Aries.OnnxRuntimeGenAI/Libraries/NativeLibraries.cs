@@ -127,9 +127,12 @@ internal static class NativeLibraries
             }
         }
 
-        if (cause is null && folder is null && fileNames.Any(file => NativeLibrary.TryLoad(file, out _)))
+        foreach (string file in cause is null && folder is null ? fileNames : [])
         {
-            return (NativeLibrary.Load(fileNames.First(file => NativeLibrary.TryLoad(file, out _))), null);
+            if (NativeLibrary.TryLoad(file, out nint library))
+            {
+                return (library, null);
+            }
         }
 
         throw cause is null

@@ -5,9 +5,10 @@ namespace Aries.OnnxRuntimeGenAI;
 
 /// <summary>Decodes the tokens of one response by the native tokenizer.</summary>
 /// <threadsafety>Not thread-safe.</threadsafety>
-internal sealed unsafe class OgaTextDecoder(OgaApi api, OgaHandle stream) : ITokenTextDecoder, IDisposable
+internal sealed unsafe class OgaTextDecoder(OgaApi api, OgaHandle stream, bool stripsSpace) : ITokenTextDecoder, IDisposable
 {
     private char[] _characters = new char[16];
+    private bool _stripsSpace = stripsSpace;
 
     /// <inheritdoc />
     public ReadOnlySpan<char> Append(int id)
@@ -16,6 +17,12 @@ internal sealed unsafe class OgaTextDecoder(OgaApi api, OgaHandle stream) : ITok
         byte* text;
         api.Check(api.TokenizerStreamDecode(stream.Pointer, id, &text));
         ReadOnlySpan<byte> bytes = MemoryMarshal.CreateReadOnlySpanFromNullTerminated(text);
+        if (_stripsSpace && bytes.Length > 0)
+        {
+            _stripsSpace = false;
+            bytes = bytes[0] == (byte)' ' ? bytes[1..] : bytes;
+        }
+
         int needed = Encoding.UTF8.GetCharCount(bytes);
         if (_characters.Length < needed)
         {

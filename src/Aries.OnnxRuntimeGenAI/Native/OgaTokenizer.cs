@@ -69,12 +69,26 @@ internal sealed unsafe class OgaTokenizer : IDisposable
         return rendered;
     }
 
+    /// <summary>Returns whether encoding puts a space before a text, as SentencePiece does.</summary>
+    public bool PutsSpace()
+    {
+        using OgaTextDecoder decoder = CreateDecoder();
+        string text = "";
+        foreach (int id in Encode("a"))
+        {
+            text += decoder.Append(id).ToString();
+        }
+
+        return text == " a";
+    }
+
     /// <summary>Makes a decoder of one response's tokens as they are drawn.</summary>
-    public OgaTextDecoder CreateDecoder()
+    /// <param name="stripsSpace">Whether a space that begins the response is no part of its text.</param>
+    public OgaTextDecoder CreateDecoder(bool stripsSpace = false)
     {
         nint pointer;
         _api.Check(_api.CreateTokenizerStream(_tokenizer.Pointer, &pointer));
-        return new OgaTextDecoder(_api, new OgaHandle(pointer, _api.DestroyTokenizerStream, _tokenizer));
+        return new OgaTextDecoder(_api, new OgaHandle(pointer, _api.DestroyTokenizerStream, _tokenizer), stripsSpace);
     }
 
     public void Dispose() => _tokenizer.Dispose();

@@ -15,7 +15,7 @@ internal sealed class GenAIEngine : IDisposable
     private readonly BatchDecoder _batches;
     private readonly ResponseScorer _scorer;
 
-    private GenAIEngine(SharedModel shared, LoadedAdapter? adapter, RequestEncoder<OgaPromptEncoder> requests, GenAIPolicyOptions options)
+    private GenAIEngine(SharedModel shared, LoadedAdapter? adapter, RequestEncoder<ITextCodec> requests, GenAIPolicyOptions options)
     {
         (_shared, _adapter, Requests, _options) = (shared, adapter, requests, options);
         OgaModel model = shared.Model;
@@ -31,7 +31,7 @@ internal sealed class GenAIEngine : IDisposable
 
     public SemaphoreSlim Gate => _shared.Gate;
 
-    public RequestEncoder<OgaPromptEncoder> Requests { get; }
+    public RequestEncoder<ITextCodec> Requests { get; }
 
     // A recorded step has one row.
     private bool DecodesTogether => _options.MaxBatchSize > 1 && !(_options.Providers ?? Folder.Providers).Any(provider => provider.UsesGraph);
@@ -39,7 +39,7 @@ internal sealed class GenAIEngine : IDisposable
     /// <summary>Sets a model up.</summary>
     /// <param name="shared">The model; its use passes on where this succeeds.</param>
     /// <param name="options">Valid options.</param>
-    /// <exception cref="AriesException">The adapter cannot be loaded, or the chat template does not fit.</exception>
+    /// <exception cref="AriesException">The adapter cannot be loaded.</exception>
     public static GenAIEngine Create(SharedModel shared, GenAIPolicyOptions options)
     {
         LoadedAdapter? adapter = null;
@@ -47,10 +47,9 @@ internal sealed class GenAIEngine : IDisposable
         try
         {
             GenAIFolder folder = shared.Folder;
-            OgaPromptEncoder encoder = new(shared.Tokenizer, folder, options.ChatTemplate);
             adapter = options.AdapterPath is { } path ? LoadedAdapter.Load(shared.Model, path) : null;
             int contextLength = Math.Min(folder.ContextLength, options.ContextLength ?? int.MaxValue);
-            return new GenAIEngine(shared, adapter, new RequestEncoder<OgaPromptEncoder>(encoder, contextLength), options);
+            return new GenAIEngine(shared, adapter, new RequestEncoder<ITextCodec>(shared.Codec, contextLength), options);
         }
         catch (OgaException exception)
         {
@@ -88,14 +87,14 @@ internal sealed class GenAIEngine : IDisposable
 
     private Response[] GenerateAll(GenerationRequest[] requests, Action<string>? onText, CancellationToken cancellationToken)
     {
-        List<OgaTextDecoder> decoders = [];
+        List<ITokenTextDecoder> decoders = [];
         try
         {
             DecodedRow[] rows = new DecodedRow[requests.Length];
             for (int index = 0; index < rows.Length; index++)
             {
                 GenerationRequest request = requests[index];
-                OgaTextDecoder decoder = _shared.Tokenizer.CreateDecoder();
+                ITokenTextDecoder decoder = Requests.Encoder.CreateDecoder();
                 decoders.Add(decoder);
                 rows[index] = new DecodedRow(
                     request,
@@ -110,7 +109,7 @@ internal sealed class GenAIEngine : IDisposable
         }
         finally
         {
-            decoders.ForEach(decoder => decoder.Dispose());
+            decoders.ForEach(decoder => (decoder as IDisposable)?.Dispose());
         }
     }
 

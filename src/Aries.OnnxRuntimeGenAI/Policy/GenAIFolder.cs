@@ -27,6 +27,9 @@ internal sealed record GenAIFolder
     /// <summary>Gets the execution providers that the folder names.</summary>
     public required IReadOnlyList<GenAIExecutionProvider> Providers { get; init; }
 
+    /// <summary>Gets the folder of the tokenizer's files.</summary>
+    public required string TokenizerPath { get; init; }
+
     /// <summary>Gets whether the folder holds a chat template.</summary>
     public required bool HasChatTemplate { get; init; }
 
@@ -73,6 +76,7 @@ internal sealed record GenAIFolder
             LogitsName = Encoding.UTF8.GetBytes((decoder.Find("outputs")?.Object().Text("logits") ?? "logits") + '\0'),
             HasChunks = json.Root.Find("search")?.Object().Find("chunk_size") is not null,
             Providers = ReadProviders(decoder),
+            TokenizerPath = tokenizerFolder,
             HasChatTemplate = FindTemplate(tokenizerFolder),
             ControlTexts = [.. added.Where(token => token.IsSpecial).Select(token => token.Content)],
             BeginTokenId = begin,

@@ -1,6 +1,6 @@
 namespace Aries.OnnxRuntimeGenAI;
 
-/// <summary>A loaded model with its tokenizer, for policies that differ in their adapters alone. It goes with the last of its users.</summary>
+/// <summary>A loaded model with its tokenizer and template, for policies that differ in their adapters alone. It goes with the last of its users.</summary>
 /// <threadsafety><see cref="AddUser"/> and <see cref="Release"/> may be called concurrently; what computes passes <see cref="Gate"/>.</threadsafety>
 internal sealed class SharedModel
 {
@@ -9,11 +9,11 @@ internal sealed class SharedModel
 
     private int _userCount = 1;
 
-    private SharedModel(OgaModel model, OgaTokenizer tokenizer, SemaphoreSlim gate) => (Model, Tokenizer, Gate) = (model, tokenizer, gate);
+    private SharedModel(OgaModel model, ITextCodec codec, SemaphoreSlim gate) => (Model, Codec, Gate) = (model, codec, gate);
 
     public OgaModel Model { get; }
 
-    public OgaTokenizer Tokenizer { get; }
+    public ITextCodec Codec { get; }
 
     public GenAIFolder Folder => Model.Folder;
 
@@ -31,7 +31,7 @@ internal sealed class SharedModel
         try
         {
             model = OgaModel.Load(api, folder, options);
-            return new SharedModel(model, new OgaTokenizer(model), gate);
+            return new SharedModel(model, CreateCodec(model, options.ChatTemplate), gate);
         }
         catch (Exception exception)
         {
@@ -60,7 +60,7 @@ internal sealed class SharedModel
             Gate.Wait();
             try
             {
-                Tokenizer.Dispose();
+                Codec.Dispose();
                 Model.Dispose();
             }
             finally
@@ -68,6 +68,33 @@ internal sealed class SharedModel
                 Gate.Release();
                 GenAIRuntime.Count(-1);
             }
+        }
+    }
+
+    private static ITextCodec CreateCodec(OgaModel model, ChatTemplate? template)
+    {
+        OgaTokenizer? tokenizer = null;
+        try
+        {
+            tokenizer = new OgaTokenizer(model);
+            return new NativeTextCodec(tokenizer, model.Folder, template);
+        }
+        catch (OgaException exception) when (tokenizer is null)
+        {
+            try
+            {
+                return new OwnTextCodec(model.Folder, template);
+            }
+            catch (ModelFormatException)
+            {
+                // The native library's reason is the one that its users know.
+                throw NativeFailure.OfLoading(exception, model.Folder.Path);
+            }
+        }
+        catch
+        {
+            tokenizer?.Dispose();
+            throw;
         }
     }
 }

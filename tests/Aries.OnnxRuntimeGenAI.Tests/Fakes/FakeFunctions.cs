@@ -95,6 +95,11 @@ internal static unsafe class FakeFunctions
     private static nint OgaCreateTokenizer(nint model, nint* result) => Try(() =>
     {
         FakeModel of = Library.Get<FakeModel>(model);
+        if (!Library.ReadsTokenizer)
+        {
+            throw new FakeNativeException(@"Invalid regex:  ?\p{L}+| ?\p{N}|[^\s\p{L}\p{N}]|\s+");
+        }
+
         FakeTokenizer tokenizer = new() { Turn = of.Turn, Path = of.Path, Tokenizer = TokenizerFolder.Load(of.Path) };
         tokenizer.EndTokenIds = tokenizer.Allocate(MemoryMarshal.AsBytes<int>(of.EndTokenIds));
         *result = Library.Add(tokenizer, of);

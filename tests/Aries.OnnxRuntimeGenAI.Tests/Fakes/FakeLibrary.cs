@@ -50,6 +50,9 @@ internal sealed class FakeLibrary : IDisposable
     /// <summary>Gets or sets whether tokens can be taken back.</summary>
     public bool CanRewind { get; set; } = true;
 
+    /// <summary>Gets or sets whether the native tokenizer reads a folder's pattern.</summary>
+    public bool ReadsTokenizer { get; set; } = true;
+
     /// <summary>Gets or sets how many tokens of keys and values a generator may have; null for any number.</summary>
     public long? MemoryTokens { get; set; }
 

@@ -1,11 +1,11 @@
 namespace Aries.OnnxRuntimeGenAI.Tests;
 
 /// <summary>A test on the fake library, which is asserted to be clean at the end.</summary>
-/// <remarks>Classes that derive from it are in the collection <see cref="Name"/>: there is one fake library at a time.</remarks>
+/// <remarks>Classes that derive from it are in the collection <see cref="Name"/>: there is one fake library at a time. Those of the real library are too, for the models that are loaded are counted.</remarks>
 [Collection(Name)]
 public abstract class FakeLibraryTests : IDisposable
 {
-    public const string Name = "fake native library";
+    public const string Name = "native library";
 
     protected FakeLibraryTests(GenAIFolders folders)
     {

@@ -4,6 +4,7 @@ using Aries.TestKit;
 namespace Aries.OnnxRuntimeGenAI.Tests;
 
 /// <summary>What the backend relies on, measured on the real library.</summary>
+[Collection(FakeLibraryTests.Name)]
 public sealed class RealGeneratorTests(GenAIFolders folders)
 {
     // The prompts and tokens of the model's own test: github.com/microsoft/onnxruntime-genai at a0c04eb1, test/model_tests.cpp, GreedySearchGptFp32.

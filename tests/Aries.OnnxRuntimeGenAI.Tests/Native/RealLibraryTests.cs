@@ -4,6 +4,7 @@ using Aries.TestKit;
 namespace Aries.OnnxRuntimeGenAI.Tests;
 
 /// <summary>The real library against the managed engine on the same weights.</summary>
+[Collection(FakeLibraryTests.Name)]
 public sealed class RealLibraryTests(GenAIFolders folders)
 {
     // Two engines in float32: the tolerance of GenAIModelWriter's tests.

@@ -3,6 +3,7 @@ using Aries.OnnxRuntime;
 namespace Aries.OnnxRuntimeGenAI.Tests;
 
 /// <summary>Code of docs/backends/onnxruntime-genai.md, which runs here where the native libraries are.</summary>
+[Collection(FakeLibraryTests.Name)]
 public sealed class Serving(GenAIFolders folders)
 {
     [Fact]

@@ -8,7 +8,7 @@ namespace Aries.OnnxRuntimeGenAI;
 /// stays what it is, and no user steers the model. The cut travels through the template as a character that no text of the prompt holds.
 /// </remarks>
 /// <threadsafety>One call at a time.</threadsafety>
-internal sealed class OgaPromptEncoder : IPromptEncoder
+internal sealed class NativeTextCodec : ITextCodec
 {
     // Unicode keeps these for private use: no text that means something needs one, and of 6400 a prompt holds not all.
     private const char FirstPrivate = '\uE000';
@@ -17,16 +17,17 @@ internal sealed class OgaPromptEncoder : IPromptEncoder
     private readonly OgaTokenizer _tokenizer;
     private readonly GenAIFolder _folder;
     private readonly ChatTemplate? _template;
+    private readonly bool _putsSpace;
 
-    /// <summary>Creates the encoder of a model.</summary>
-    /// <param name="tokenizer">The native tokenizer; stays its owner's.</param>
+    /// <summary>Creates the codec of a model.</summary>
+    /// <param name="tokenizer">The native tokenizer; taken over where this succeeds.</param>
     /// <param name="folder">The model's folder.</param>
     /// <param name="template">A template that takes the place of the folder's, or null.</param>
     /// <exception cref="ModelFormatException">The tokenizer lacks a token of the template.</exception>
     /// <exception cref="OgaException">The native tokenizer failed.</exception>
-    public OgaPromptEncoder(OgaTokenizer tokenizer, GenAIFolder folder, ChatTemplate? template)
+    public NativeTextCodec(OgaTokenizer tokenizer, GenAIFolder folder, ChatTemplate? template)
     {
-        (_tokenizer, _folder) = (tokenizer, folder);
+        (_tokenizer, _folder, _putsSpace) = (tokenizer, folder, tokenizer.PutsSpace());
 
         // Without any template, a prompt's texts stand as they are.
         _template = template ?? (folder.HasChatTemplate ? null : ChatTemplate.Plain);
@@ -40,9 +41,10 @@ internal sealed class OgaPromptEncoder : IPromptEncoder
         EndTokenIds = [.. modelEnds.Prepend(end).Distinct()];
     }
 
-    /// <summary>Gets the ids at any of which generation stops; the first one ends a response.</summary>
+    /// <inheritdoc />
     public IReadOnlyList<int> EndTokenIds { get; }
 
+    /// <inheritdoc />
     public bool UsesChatTemplate => _template is not { IsPlain: true };
 
     /// <inheritdoc />
@@ -72,6 +74,12 @@ internal sealed class OgaPromptEncoder : IPromptEncoder
         char cut = FreeCharacter([], text);
         return text.Contains('\0', StringComparison.Ordinal) ? [] : EncodeContinuation(RenderResponse(Guard(text, cut)), cut);
     }
+
+    /// <inheritdoc />
+    /// <remarks>Without a template a response goes on where the prompt's text ended, so that a space which begins it is part of it.</remarks>
+    public ITokenTextDecoder CreateDecoder() => _tokenizer.CreateDecoder(stripsSpace: _putsSpace && UsesChatTemplate);
+
+    public void Dispose() => _tokenizer.Dispose();
 
     private string Render(Prompt prompt, char cut)
     {
@@ -116,9 +124,14 @@ internal sealed class OgaPromptEncoder : IPromptEncoder
 
     private int[] EncodeParts(string text, char cut) => text.Contains(cut, StringComparison.Ordinal) ? [.. text.Split(cut).SelectMany(_tokenizer.Encode)] : _tokenizer.Encode(text);
 
-    // Some tokenizers put a space before a text that begins one. Behind a line's end it is none; where that makes one token with the text, the text stands alone.
+    // A tokenizer that puts a space before a text puts none behind a line's end; where that end makes one token with the text, the text stands alone.
     private int[] EncodeContinuation(string text, char cut)
     {
+        if (!_putsSpace)
+        {
+            return EncodeParts(text, cut);
+        }
+
         int[] line = _tokenizer.Encode("\n");
         int[] together = EncodeParts("\n" + text, cut);
         return together.AsSpan().StartsWith(line) ? together[line.Length..] : EncodeParts(text, cut);
