@@ -237,11 +237,16 @@ internal static unsafe class FakeFunctions
             throw new FakeNativeException("Invalid output name.");
         }
 
-        *result = AddTensor(Library.Get<FakeGenerator>(generator).Output(), Library.IsHalf ? 10 : 1);
+        FakeGenerator of = Library.Get<FakeGenerator>(generator);
+        *result = AddTensor(of.Output(), of.VocabularySize, Library.IsHalf ? 10 : 1);
     });
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
-    private static nint OgaGenerator_GetLogits(nint generator, nint* result) => Try(() => *result = AddTensor(Library.Get<FakeGenerator>(generator).Logits(), 1));
+    private static nint OgaGenerator_GetLogits(nint generator, nint* result) => Try(() =>
+    {
+        FakeGenerator of = Library.Get<FakeGenerator>(generator);
+        *result = AddTensor(of.Logits(), of.VocabularySize, 1);
+    });
 
     [UnmanagedCallersOnly(CallConvs = [typeof(CallConvCdecl)])]
     private static nint OgaGenerator_SetLogits(nint generator, nint tensor) => Try(() =>
@@ -330,9 +335,8 @@ internal static unsafe class FakeFunctions
         of.Values[$"{name} set"] = 1;
     }
 
-    private static nint AddTensor(float[][] rows, int type)
+    private static nint AddTensor(float[][] rows, int vocabulary, int type)
     {
-        int vocabulary = Library.VocabularySize;
         FakeTensor tensor = new() { Type = type, Shape = [rows.Length, rows[0].Length / vocabulary, vocabulary] };
         float[] values = [.. rows.SelectMany(row => row)];
         tensor.Data = type == 1

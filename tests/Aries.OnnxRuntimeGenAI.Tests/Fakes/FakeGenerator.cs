@@ -61,6 +61,8 @@ internal sealed class FakeGenerator : FakeObject
 
     public int BatchSize => _batchSize;
 
+    public int VocabularySize => _network.VocabularySize;
+
     private int Length => _tokens[0].Count;
 
     public void Activate(FakeAdapterFile file)

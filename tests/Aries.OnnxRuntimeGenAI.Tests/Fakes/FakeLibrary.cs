@@ -73,8 +73,6 @@ internal sealed class FakeLibrary : IDisposable
     /// <summary>Says which weights a model folder stands for.</summary>
     public void Serve(string folder, string source) => _networks[folder] = new FakeNetwork(source);
 
-    public int VocabularySize => _networks.Values.First().VocabularySize;
-
     public FakeNetwork NetworkOf(string folder) => _networks.TryGetValue(folder, out FakeNetwork? network) ? network.Another() : throw new FakeNativeException($"Load model from {folder} failed");
 
     public void CountPass(int tokens)
