@@ -1,3 +1,4 @@
+using Aries.Benchmarks.GenAI;
 using Aries.Benchmarks.Managed;
 using BenchmarkDotNet.Running;
 
@@ -24,6 +25,9 @@ switch (args)
         break;
     case ["refine", ..]:
         RefinementTable.Print(Console.Out, args.AsSpan(1));
+        break;
+    case ["genai", string natives, string model]:
+        await GenAIChainTable.PrintAsync(Console.Out, natives, model).ConfigureAwait(false);
         break;
     default:
         BenchmarkSwitcher.FromAssembly(typeof(Clock).Assembly).Run(args);

@@ -48,7 +48,11 @@ internal sealed class NativeTextCodec : ITextCodec
     public bool UsesChatTemplate => _template is not { IsPlain: true };
 
     /// <inheritdoc />
-    public int[] EncodePrompt(Prompt prompt) => EncodeText(Render(prompt, FreeCharacter(prompt, "")), FreeCharacter(prompt, ""));
+    public int[] EncodePrompt(Prompt prompt)
+    {
+        char cut = FreeCharacter(prompt, "");
+        return EncodeText(Render(prompt, cut), cut);
+    }
 
     /// <inheritdoc />
     public EncodedExample Encode(Prompt prompt, string response, bool isEnded = true)
@@ -139,6 +143,7 @@ internal sealed class NativeTextCodec : ITextCodec
 
     private string Guard(string text, char cut)
     {
+        Utf8Text.Check(text);
         foreach (string control in _folder.ControlTexts)
         {
             if (control.Length > 1 && text.Contains(control, StringComparison.Ordinal))
