@@ -1,3 +1,4 @@
+using Aries.Benchmarks.GenAI;
 using Aries.Benchmarks.Managed;
 using Aries.Benchmarks.OnnxRuntime;
 using BenchmarkDotNet.Running;
@@ -28,6 +29,9 @@ switch (args)
         break;
     case ["onnx", ..]:
         OnnxTables.Print(Console.Out, args.AsSpan(1));
+        break;
+    case ["genai", string natives, string model]:
+        await GenAIChainTable.PrintAsync(Console.Out, natives, model).ConfigureAwait(false);
         break;
     default:
         BenchmarkSwitcher.FromAssembly(typeof(Clock).Assembly).Run(args);

@@ -4,6 +4,8 @@ using System.Xml.Linq;
 using Aries.Extensions.AI;
 using Aries.Managed;
 using Aries.OnnxRuntime;
+using Aries.OnnxRuntimeGenAI;
+using Aries.OnnxRuntimeGenAI.Cuda;
 using Aries.Preferences;
 using Aries.TestKit;
 
@@ -19,8 +21,8 @@ public partial class ArchitectureTests
         ["Aries.Preferences"] = ["System.Numerics.Tensors"],
         ["Aries.LocalModels"] = ["Aries.Core", "System.Numerics.Tensors"],
         ["Aries.Managed"] = ["Aries.Core", "Aries.LocalModels", "Aries.Preferences", "System.Numerics.Tensors", "Microsoft.ML.Tokenizers"],
-        ["Aries.OnnxRuntimeGenAI"] = ["Aries.Core", "Aries.LocalModels", "Microsoft.ML.OnnxRuntimeGenAI.Managed", "Microsoft.ML.OnnxRuntimeGenAI"],
-        ["Aries.OnnxRuntimeGenAI.Cuda"] = ["Aries.OnnxRuntimeGenAI", "Microsoft.ML.OnnxRuntimeGenAI.Cuda"],
+        ["Aries.OnnxRuntimeGenAI"] = ["Aries.Core", "Aries.LocalModels", "System.Numerics.Tensors"],
+        ["Aries.OnnxRuntimeGenAI.Cuda"] = ["Aries.OnnxRuntimeGenAI"],
         ["Aries.OnnxRuntime"] = ["Aries.Core", "Aries.LocalModels", "Microsoft.ML.OnnxRuntime.Managed", "Google.Protobuf", "System.Numerics.Tensors"],
         ["Aries.Extensions.AI"] = ["Aries.Core", "Microsoft.Extensions.AI", "Microsoft.Extensions.AI.Abstractions", "Polly.Core"],
         ["Aries.Evaluation"] = ["Aries.Core"],
@@ -54,6 +56,8 @@ public partial class ArchitectureTests
     [InlineData(typeof(ChatTemplate), "Aries.Core")]
     [InlineData(typeof(ManagedPolicyModel), "Aries.Core", "Aries.LocalModels", "Aries.Preferences", "Microsoft.ML.Tokenizers", "Microsoft.Extensions.")]
     [InlineData(typeof(OnnxRuntimePolicyModel), "Aries.Core", "Aries.LocalModels", "Microsoft.ML.OnnxRuntime", "Google.Protobuf", "Microsoft.Extensions.")]
+    [InlineData(typeof(GenAIPolicyModel), "Aries.Core", "Aries.LocalModels", "Microsoft.Extensions.")]
+    [InlineData(typeof(CudaRequirements), "Aries.Core", "Aries.OnnxRuntimeGenAI", "Microsoft.Extensions.")]
     [InlineData(typeof(ChatClientPolicyModel), "Aries.Core", "Microsoft.Extensions.", "Polly.Core")]
     public void Assembly_References_AreTheFrameworkAndItsRoles(Type type, params string[] allowed)
     {
@@ -69,6 +73,8 @@ public partial class ArchitectureTests
     [InlineData(typeof(ChatTemplate), "Aries")]
     [InlineData(typeof(ManagedPolicyModel), "Aries.Managed")]
     [InlineData(typeof(OnnxRuntimePolicyModel), "Aries.OnnxRuntime")]
+    [InlineData(typeof(GenAIPolicyModel), "Aries.OnnxRuntimeGenAI")]
+    [InlineData(typeof(CudaRequirements), "Aries.OnnxRuntimeGenAI.Cuda")]
     [InlineData(typeof(ChatClientPolicyModel), "Aries.Extensions.AI")]
     public void PublicTypes_Namespaces_AreThePackagesOwn(Type type, string expected)
     {
@@ -84,6 +90,8 @@ public partial class ArchitectureTests
     [InlineData(typeof(ChatTemplate))]
     [InlineData(typeof(ManagedPolicyModel))]
     [InlineData(typeof(OnnxRuntimePolicyModel))]
+    [InlineData(typeof(GenAIPolicyModel))]
+    [InlineData(typeof(CudaRequirements))]
     [InlineData(typeof(ChatClientPolicyModel))]
     public void PublicTypes_Documentation_HasASummaryForEach(Type type)
     {
@@ -98,7 +106,7 @@ public partial class ArchitectureTests
     {
         Type[] open =
         [
-            .. new[] { typeof(AriesLoop), typeof(IPreferenceLoss), typeof(ChatTemplate), typeof(ManagedPolicyModel), typeof(OnnxRuntimePolicyModel), typeof(ChatClientPolicyModel) }
+            .. new[] { typeof(AriesLoop), typeof(IPreferenceLoss), typeof(ChatTemplate), typeof(ManagedPolicyModel), typeof(OnnxRuntimePolicyModel), typeof(GenAIPolicyModel), typeof(CudaRequirements), typeof(ChatClientPolicyModel) }
                 .SelectMany(type => type.Assembly.GetExportedTypes())
                 .Where(type => type is { IsClass: true, IsSealed: false, IsAbstract: false }),
         ];

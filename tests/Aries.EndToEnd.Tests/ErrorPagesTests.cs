@@ -9,7 +9,7 @@ public class ErrorPagesTests
 
     public static TheoryData<string> Exceptions =>
     [
-        .. new[] { typeof(AriesException).Assembly, typeof(ChatTemplate).Assembly, typeof(Managed.ManagedPolicyModel).Assembly, typeof(OnnxRuntime.OnnxRuntimePolicyModel).Assembly, typeof(Preferences.IPreferenceLoss).Assembly, typeof(Extensions.AI.ChatClientPolicyModel).Assembly }
+        .. new[] { typeof(AriesException).Assembly, typeof(ChatTemplate).Assembly, typeof(Managed.ManagedPolicyModel).Assembly, typeof(OnnxRuntime.OnnxRuntimePolicyModel).Assembly, typeof(OnnxRuntimeGenAI.GenAIPolicyModel).Assembly, typeof(Preferences.IPreferenceLoss).Assembly, typeof(Extensions.AI.ChatClientPolicyModel).Assembly }
             .SelectMany(assembly => assembly.GetExportedTypes())
             .Where(type => type.IsAssignableTo(typeof(Exception)) && !type.IsAbstract)
             .Select(type => type.Name)

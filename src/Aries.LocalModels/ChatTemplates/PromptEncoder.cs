@@ -2,7 +2,7 @@ namespace Aries;
 
 /// <summary>Turns prompts and responses into ids by one model's tokenizer and chat template, and responses back into text.</summary>
 /// <threadsafety>Every member may be called concurrently.</threadsafety>
-internal sealed class PromptEncoder
+internal sealed class PromptEncoder : IPromptEncoder
 {
     private readonly ITextTokenizer _tokenizer;
     private long _movedBoundaryCount;
@@ -55,23 +55,14 @@ internal sealed class PromptEncoder
     /// <summary>Gets how many examples had a boundary between prompt and response that the tokens of both together do not keep.</summary>
     public long MovedBoundaryCount => Interlocked.Read(ref _movedBoundaryCount);
 
-    /// <summary>Encodes a prompt up to where the response begins, with one beginning token where the model uses one.</summary>
-    /// <exception cref="ArgumentException">The tokenizer cannot spell a character of it.</exception>
+    /// <inheritdoc />
     public int[] EncodePrompt(Prompt prompt)
     {
         ArgumentNullException.ThrowIfNull(prompt);
         return Encode(Template.Render(prompt));
     }
 
-    /// <summary>Encodes a prompt and its response.</summary>
-    /// <param name="prompt">The prompt.</param>
-    /// <param name="response">The response's text.</param>
-    /// <param name="isEnded">Whether the response ended by itself: then one end token is appended.</param>
-    /// <exception cref="ArgumentException">The tokenizer cannot spell a character of it.</exception>
-    /// <remarks>
-    /// The tokens of prompt and response together are cut after as many as the prompt alone has. Where they do not begin with the prompt's own (a merge reaches over the boundary),
-    /// the response is encoded alone instead: generation starts from the prompt's own tokens, so training must too.
-    /// </remarks>
+    /// <inheritdoc />
     public EncodedExample Encode(Prompt prompt, string response, bool isEnded = true)
     {
         ArgumentNullException.ThrowIfNull(response);
@@ -92,8 +83,7 @@ internal sealed class PromptEncoder
         return new EncodedExample(promptIds, isEnded ? [.. responseIds, EndTokenId] : responseIds, isMoved);
     }
 
-    /// <summary>Encodes a text that a response may repeat, as the response would begin with it.</summary>
-    /// <returns>The tokens, without an end token; none where the tokenizer cannot spell the text: then the model cannot repeat it either.</returns>
+    /// <inheritdoc />
     public int[] EncodePrediction(string text)
     {
         try

@@ -7,7 +7,12 @@ namespace Aries;
 /// <threadsafety>Every member may be called concurrently. Dispose it when no call runs.</threadsafety>
 internal sealed class EngineQueue : IDisposable
 {
-    private readonly SemaphoreSlim _gate = new(1, 1);
+    private readonly SemaphoreSlim _gate;
+    private readonly bool _ownsGate;
+
+    /// <summary>Creates the queue of a model.</summary>
+    /// <param name="gate">The gate of many models that must not compute at once, which stays its owner's; null where the model waits for nobody but itself.</param>
+    public EngineQueue(SemaphoreSlim? gate = null) => (_gate, _ownsGate) = (gate ?? new SemaphoreSlim(1, 1), gate is null);
 
     /// <summary>Runs a computation when those before it have ended.</summary>
     public async Task<T> RunAsync<T>(Func<T> compute, CancellationToken cancellationToken)
@@ -57,5 +62,11 @@ internal sealed class EngineQueue : IDisposable
         }
     }
 
-    public void Dispose() => _gate.Dispose();
+    public void Dispose()
+    {
+        if (_ownsGate)
+        {
+            _gate.Dispose();
+        }
+    }
 }

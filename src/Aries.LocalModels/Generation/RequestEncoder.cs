@@ -2,22 +2,12 @@ namespace Aries;
 
 /// <summary>Encodes requests, and refuses those that a context cannot hold.</summary>
 /// <threadsafety>Every member may be called concurrently.</threadsafety>
-internal sealed class RequestEncoder(PromptEncoder encoder, int contextLength)
+internal sealed class RequestEncoder<TEncoder>(TEncoder encoder, int contextLength)
+    where TEncoder : IPromptEncoder
 {
-    public PromptEncoder Encoder => encoder;
+    public TEncoder Encoder => encoder;
 
     public int ContextLength => contextLength;
-
-    /// <summary>Returns a copy of requests, none of which is null.</summary>
-    /// <exception cref="ArgumentException">One is.</exception>
-    public static T[] Copy<T>(IReadOnlyList<T> requests, string name)
-        where T : class
-    {
-        ArgumentNullException.ThrowIfNull(requests, name);
-        T[] copy = [.. requests];
-        int missing = Array.IndexOf(copy, null);
-        return missing < 0 ? copy : throw new ArgumentException($"Request {missing} of {copy.Length} is null.", name);
-    }
 
     /// <summary>Encodes a prompt that leaves room for a response.</summary>
     /// <exception cref="ArgumentException">It has no text, or is too long.</exception>
@@ -52,5 +42,21 @@ internal sealed class RequestEncoder(PromptEncoder encoder, int contextLength)
             ? (tokens, example.Prompt.Length)
             : throw new ArgumentException(
                 $"Prompt and response of request {index} have {tokens.Length} tokens, more than the model's context of {contextLength}. Shorten them.", nameof(request));
+    }
+}
+
+/// <summary>Copies requests.</summary>
+/// <threadsafety>Every member may be called concurrently.</threadsafety>
+internal static class RequestEncoder
+{
+    /// <summary>Returns a copy of requests, none of which is null.</summary>
+    /// <exception cref="ArgumentException">One is.</exception>
+    public static T[] Copy<T>(IReadOnlyList<T> requests, string name)
+        where T : class
+    {
+        ArgumentNullException.ThrowIfNull(requests, name);
+        T[] copy = [.. requests];
+        int missing = Array.IndexOf(copy, null);
+        return missing < 0 ? copy : throw new ArgumentException($"Request {missing} of {copy.Length} is null.", name);
     }
 }

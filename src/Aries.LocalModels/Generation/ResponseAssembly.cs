@@ -2,7 +2,7 @@ namespace Aries;
 
 /// <summary>Makes a response's text from its tokens: whole characters, no stop sequence, told to a listener as soon as it is certain.</summary>
 /// <threadsafety>Not thread-safe.</threadsafety>
-internal sealed class ResponseAssembly(TokenStreamDecoder decoder, IReadOnlyList<string> stopSequences, Action<string>? onText)
+internal sealed class ResponseAssembly(ITokenTextDecoder decoder, IReadOnlyList<string> stopSequences, Action<string>? onText)
 {
     private readonly ResponseText _text = new(stopSequences);
 

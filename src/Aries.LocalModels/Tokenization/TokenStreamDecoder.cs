@@ -5,18 +5,16 @@ namespace Aries;
 /// <summary>Decodes ids as they are drawn, and gives text only when its characters are whole.</summary>
 /// <remarks>The pieces together equal what <see cref="ITextTokenizer.Decode"/> makes of all ids at once.</remarks>
 /// <threadsafety>For one sequence, and one thread at a time.</threadsafety>
-internal sealed class TokenStreamDecoder(ITextTokenizer tokenizer, bool isContinuation = true)
+internal sealed class TokenStreamDecoder(ITextTokenizer tokenizer, bool isContinuation = true) : ITokenTextDecoder
 {
     private readonly Decoder _decoder = Encoding.UTF8.GetDecoder();
     private char[] _characters = new char[16];
     private bool _stripsSpace = tokenizer.HasLeadingSpace && !isContinuation;
 
-    /// <summary>Takes in an id.</summary>
-    /// <returns>The characters that it completed, valid until the next call; often none.</returns>
+    /// <inheritdoc />
     public ReadOnlySpan<char> Append(int id) => Decode(tokenizer.Bytes(id), flush: false);
 
-    /// <summary>Ends the sequence.</summary>
-    /// <returns>U+FFFD for bytes that were left waiting for the rest of their character, else nothing.</returns>
+    /// <inheritdoc />
     public ReadOnlySpan<char> Flush() => Decode([], flush: true);
 
     private ReadOnlySpan<char> Decode(ReadOnlySpan<byte> bytes, bool flush)

@@ -33,6 +33,19 @@ internal static class TokenizerJsonReader
         return Read(json.Root, config?.Root);
     }
 
+    /// <summary>Reads what of a folder's <c>tokenizer.json</c> does not depend on how its model splits text, whatever kind that is.</summary>
+    /// <returns>The added tokens, and the id that is put before a text, or null where none is.</returns>
+    /// <exception cref="ModelFormatException">The file is missing or damaged.</exception>
+    public static (IReadOnlyList<AddedToken> Added, int? BeginTokenId) ReadAddedTokens(string folder)
+    {
+        using ModelJson json = ModelJson.Read(Path.Combine(folder, "tokenizer.json"));
+        string configPath = Path.Combine(folder, "tokenizer_config.json");
+        using ModelJson? config = File.Exists(configPath) ? ModelJson.Read(configPath) : null;
+        Dictionary<string, int> ids = new(StringComparer.Ordinal);
+        List<AddedToken> added = ReadAdded(json.Root, ids);
+        return (added, ReadBegin(json.Root, config?.Root, ids));
+    }
+
     /// <summary>Reads the tokenizer out of parsed files.</summary>
     public static BytePairTokenizer Read(ModelJsonObject json, ModelJsonObject? config)
     {

@@ -28,7 +28,7 @@ public sealed class ManagedPolicyModel : IPolicyModel, ILogProbabilityModel
         };
         Transformer transformer = new(config, model.Weights, model.Adapter, _ownPool ?? WorkerPool.Shared);
         _engines = new Engines(
-            new RequestEncoder(model.Encoder, config.ContextLength),
+            new RequestEncoder<PromptEncoder>(model.Encoder, config.ContextLength),
             new DecodingEngine(transformer, options.MaxBatchSize, options.PrefillLength, options.PromptCacheBytes),
             new ResponseScorer(transformer, options.PrefillLength),
             options);
@@ -195,7 +195,7 @@ public sealed class ManagedPolicyModel : IPolicyModel, ILogProbabilityModel
         ];
     }
 
-    private sealed record Engines(RequestEncoder Requests, DecodingEngine Decoding, ResponseScorer Scoring, ManagedPolicyOptions Options)
+    private sealed record Engines(RequestEncoder<PromptEncoder> Requests, DecodingEngine Decoding, ResponseScorer Scoring, ManagedPolicyOptions Options)
     {
         public int MaxDraftLength(GenerationRequest request, int requestCount)
         {

@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Numerics.Tensors;
-using System.Runtime.InteropServices;
 using Google.Protobuf;
 
 namespace Aries.OnnxRuntime.Graphs;
@@ -37,32 +35,8 @@ internal sealed class ExternalData(Stream stream, string fileName, OnnxFloatType
 
     /// <summary>Writes floats in <see cref="FloatType"/>.</summary>
     /// <exception cref="OverflowException">A value is beyond the range of half precision.</exception>
-    public TensorProto Write(string name, ReadOnlySpan<float> values, params long[] shape)
-    {
-        switch (floatType)
-        {
-            case OnnxFloatType.Float32:
-                return WriteBytes(name, ElementType, MemoryMarshal.AsBytes(values), shape);
-            case OnnxFloatType.Float16:
-                float largest = values.IsEmpty ? 0 : TensorPrimitives.MaxMagnitude(values);
-                if (Math.Abs(largest) > (float)Half.MaxValue)
-                {
-                    throw new OverflowException($"The tensor '{name}' holds {largest.ToString(CultureInfo.InvariantCulture)}, beyond the ±65504 of half precision. Write the model as BFloat16 or Float32.");
-                }
-
-                Half[] halves = new Half[values.Length];
-                TensorPrimitives.ConvertToHalf(values, halves);
-                return WriteBytes(name, ElementType, MemoryMarshal.AsBytes<Half>(halves), shape);
-            default:
-                ushort[] bits = new ushort[values.Length];
-                for (int index = 0; index < bits.Length; index++)
-                {
-                    bits[index] = BFloat16Bits.Round(values[index]);
-                }
-
-                return WriteBytes(name, ElementType, MemoryMarshal.AsBytes<ushort>(bits), shape);
-        }
-    }
+    public TensorProto Write(string name, ReadOnlySpan<float> values, params long[] shape) =>
+        WriteBytes(name, ElementType, ((GraphFloatType)ElementType).Bytes(values, name), shape);
 
     /// <summary>Writes bytes that are in the form of their type already.</summary>
     public TensorProto WriteBytes(string name, TensorProto.Types.DataType type, ReadOnlySpan<byte> bytes, params long[] shape)

@@ -26,7 +26,7 @@ internal sealed class LinearLayers(GraphBuilder graph, ExternalData data, GenAIM
         }
         else
         {
-            string matrix = graph.Initializer(data.Write(name + ".weight", Transpose(weights, outputs, inputs), inputs, outputs));
+            string matrix = graph.Initializer(data.Write(name + ".weight", RowMajor.Transpose(weights, outputs, inputs), inputs, outputs));
             graph.Node(product, "MatMul", [input, matrix]);
         }
 
@@ -88,22 +88,4 @@ internal sealed class LinearLayers(GraphBuilder graph, ExternalData data, GenAIM
 
     private float[] Join(IReadOnlyList<LinearPart> parts, string suffix) =>
         parts.Count == 1 ? read(parts[0].Name + suffix) : [.. parts.SelectMany(part => read(part.Name + suffix))];
-
-    private static float[] Transpose(float[] weights, int rows, int columns)
-    {
-        const int Tile = 16;
-        float[] transposed = new float[weights.Length];
-        for (int row = 0; row < rows; row += Tile)
-        {
-            for (int column = 0; column < columns; column++)
-            {
-                for (int inner = row; inner < Math.Min(row + Tile, rows); inner++)
-                {
-                    transposed[(column * rows) + inner] = weights[(inner * columns) + column];
-                }
-            }
-        }
-
-        return transposed;
-    }
 }

@@ -17,13 +17,13 @@ public sealed class OnnxRuntimePolicyModel : IPolicyModel, ILogProbabilityModel
     public const string ProviderName = "aries.onnxruntime";
 
     private readonly EngineQueue _queue = new();
-    private readonly RequestEncoder _encoder;
+    private readonly RequestEncoder<PromptEncoder> _encoder;
     private readonly PolicyModelMetadata _metadata;
     private readonly BatchDecoder _decoder;
     private readonly DecoderGraph _graph;
     private bool _isDisposed;
 
-    private OnnxRuntimePolicyModel(RequestEncoder encoder, DecoderGraph graph, string modelId, OnnxRuntimePolicyOptions options)
+    private OnnxRuntimePolicyModel(RequestEncoder<PromptEncoder> encoder, DecoderGraph graph, string modelId, OnnxRuntimePolicyOptions options)
     {
         (_encoder, _graph) = (encoder, graph);
         _decoder = new BatchDecoder(graph, encoder.Encoder.EndTokenIds, options.MaxBatchSize, options.PrefillLength, options.KeepsPrompts);
@@ -55,7 +55,7 @@ public sealed class OnnxRuntimePolicyModel : IPolicyModel, ILogProbabilityModel
         DecoderGraph graph = DecoderGraph.Load(folder, config, options.AdapterPath, options.ThreadCount);
         int contextLength = Math.Min(config.ContextLength, options.ContextLength ?? int.MaxValue);
         string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
-        return new OnnxRuntimePolicyModel(new RequestEncoder(encoder, contextLength), graph, name, options);
+        return new OnnxRuntimePolicyModel(new RequestEncoder<PromptEncoder>(encoder, contextLength), graph, name, options);
     }
 
     /// <summary>Loads a model folder on another thread.</summary>

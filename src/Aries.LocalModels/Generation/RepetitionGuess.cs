@@ -1,4 +1,4 @@
-namespace Aries.Managed;
+namespace Aries;
 
 /// <summary>Guesses how a sequence goes on: as it went on where its last tokens stood before.</summary>
 /// <remarks>

@@ -1,14 +1,14 @@
-namespace Aries.OnnxRuntime;
+namespace Aries;
 
-/// <summary>ONNX Runtime could not be loaded, or failed while it ran a graph.</summary>
-/// <remarks>The model stays usable: a later call may succeed.</remarks>
+/// <summary>An engine's native library could not be loaded, or failed while it computed.</summary>
+/// <remarks>The process and the model stay usable: a later call may succeed.</remarks>
 public sealed class InferenceFailedException : AriesException
 {
     /// <summary>Creates the exception.</summary>
     /// <param name="operation">What was being done, such as <c>loading ONNX Runtime</c>.</param>
     /// <param name="model">The model's folder.</param>
     /// <param name="fix">What to do about it, as a sentence.</param>
-    /// <param name="innerException">What ONNX Runtime reported.</param>
+    /// <param name="innerException">What the library reported.</param>
     public InferenceFailedException(string operation, string model, string fix, Exception? innerException)
         : base($"{model}: {operation} failed ({innerException?.GetBaseException().Message}). {fix}", innerException)
     {

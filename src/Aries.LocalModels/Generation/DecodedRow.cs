@@ -1,4 +1,7 @@
-namespace Aries.OnnxRuntime;
+using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
+
+namespace Aries;
 
 /// <summary>A response while it is decoded.</summary>
 /// <threadsafety>Not thread-safe.</threadsafety>
@@ -49,6 +52,9 @@ internal sealed class DecodedRow
     /// <summary>Gets why the response ended; null while it goes on.</summary>
     public FinishReason? FinishReason { get; private set; }
 
+    /// <summary>Returns the tokens of the response from an index on.</summary>
+    public ReadOnlySpan<int> TokensFrom(int index) => CollectionsMarshal.AsSpan(_tokens)[index..];
+
     /// <summary>Draws the next token.</summary>
     /// <param name="sampler">Draws it.</param>
     /// <param name="logits">Shape [V].</param>
@@ -56,7 +62,7 @@ internal sealed class DecodedRow
     /// <exception cref="NonFiniteLogitsException">The model gave no distribution.</exception>
     public void Draw(TokenSampler sampler, ReadOnlySpan<float> logits, IReadOnlyList<int> endTokens)
     {
-        float largest = System.Numerics.Tensors.TensorPrimitives.Max(logits);
+        float largest = TensorPrimitives.Max(logits);
         if (!float.IsFinite(largest))
         {
             throw new NonFiniteLogitsException(_tokens.Count, largest);
