@@ -18,7 +18,7 @@ switch (args)
     case ["training", ..]:
         TrainingTable.Print(Console.Out, args.AsSpan(1));
         break;
-    case ["training-step", _, _]:
+    case ["training-step", _, _, ..]:
         TrainingTable.PrintStep(Console.Out, args.AsSpan(1));
         break;
     case ["scaling", ..]:

@@ -1,7 +1,7 @@
 """One DPO step in PyTorch the usual way: the peer of `Aries.Benchmarks training`.
 
 Chosen and rejected stand in one right-padded batch; the reference forward (adapters off) runs without gradients in the step; full logits, log-softmax, gather; sigmoid DPO loss, beta 0.1;
-backward; AdamW on the adapters, rank 16 on all seven projections. The model has the shape of SmolLM2-135M and random weights; lengths are those of the C# benchmark.
+backward; AdamW on the adapters, rank 16 on all seven projections. The model has the shape of SmolLM2-135M and random weights; lengths are those of the C# benchmark: alike, or a dialogue's.
 
 A batch of 8 pairs may be made in one go or in micro-batches, whose gradients add up: the same step, from less memory. Prints one line of JSON.
 """
@@ -17,6 +17,8 @@ import torch.nn.functional as F
 LAYERS, HIDDEN, INNER, HEADS, KEY_VALUE_HEADS, VOCABULARY = 30, 576, 1536, 9, 3, 49152
 HEAD_SIZE = HIDDEN // HEADS
 RANK, SCALE, BETA = 16, 2.0, 0.1
+# Prompt, chosen, rejected: PairLength.Dialogues of the C# benchmark.
+DIALOGUES = [(93, 17, 30), (282, 143, 53), (43, 46, 25), (185, 73, 108), (559, 8, 40), (22, 13, 21), (130, 87, 35), (66, 62, 234)]
 
 
 class Projection(nn.Module):
@@ -90,10 +92,20 @@ def log_probabilities(model, ids, mask):
     return (logps * mask[:, 1:]).sum(-1)
 
 
-def make_pairs(count, length, generator):
-    """Chosen rows, then rejected rows; the same prompt for both of a pair."""
+def draw_lengths(count, length, generator):
+    """Of chosen and then rejected sequences, and of their prompts."""
     lengths = torch.randint(length * 7 // 8, length + 1, (2 * count,), generator=generator)
-    prompt_lengths = torch.randint(length // 8, length // 4 + 1, (count,), generator=generator).repeat(2)
+    return lengths, torch.randint(length // 8, length // 4 + 1, (count,), generator=generator).repeat(2)
+
+
+def lengths_of(dialogues):
+    prompts, chosen, rejected = torch.tensor(dialogues).unbind(1)
+    return torch.cat([prompts + chosen, prompts + rejected]), prompts.repeat(2)
+
+
+def make_pairs(lengths, prompt_lengths, generator):
+    """Chosen rows, then rejected rows; the same prompt for both of a pair; padded to the longest."""
+    count, length = len(lengths) // 2, int(lengths.max())
     prompts = torch.randint(3, VOCABULARY, (count, length), generator=generator).repeat(2, 1)
     responses = torch.randint(3, VOCABULARY, (2 * count, length), generator=generator)
     position = torch.arange(length)[None]
@@ -122,6 +134,7 @@ def main():
     parser.add_argument("--pairs", type=int, default=8)
     parser.add_argument("--micro-batch", type=int, default=2)
     parser.add_argument("--length", type=int, default=256)
+    parser.add_argument("--dialogues", action="store_true", help="eight pairs of a dialogue's lengths")
     parser.add_argument("--steps", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
@@ -131,8 +144,10 @@ def main():
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-4)
     generator = torch.Generator().manual_seed(1)
     batches, tokens = [], 0
-    for _ in range(options.pairs // options.micro_batch):
-        ids, mask, count = make_pairs(options.micro_batch, options.length, generator)
+    for start in range(0, options.pairs, options.micro_batch):
+        lengths, prompt_lengths = (
+            lengths_of(DIALOGUES[start:start + options.micro_batch]) if options.dialogues else draw_lengths(options.micro_batch, options.length, generator))
+        ids, mask, count = make_pairs(lengths, prompt_lengths, generator)
         batches.append((ids, mask))
         tokens += count
     seconds = []

@@ -135,7 +135,7 @@ internal sealed class OptimizerStep
             tokens = Math.Max(tokens, part.TokenCount);
         }
 
-        _scorer.Reserve(tokens);
+        _scorer.Reserve(tokens, forBackward: true);
     }
 
     private void ComputeWhole(

@@ -25,7 +25,15 @@ internal sealed class ReferenceScores
         double[] values = new double[PairBatch.SequenceCount * rows.Count];
         int[] all = [.. Enumerable.Range(0, rows.Count)];
         RowScores scores = new(sequences);
-        foreach ((int start, int count, _) in new MicroBatches(tokenBudget).Split(rows, all))
+        ReadOnlySpan<MicroBatch> parts = new MicroBatches(tokenBudget).Split(rows, all);
+        int most = 0;
+        foreach (MicroBatch part in parts)
+        {
+            most = Math.Max(most, part.TokenCount);
+        }
+
+        scorer.Reserve(most, forBackward: false);
+        foreach ((int start, int count, _) in parts)
         {
             scores.Load(rows, all.AsSpan(start, count), null);
             scores.Score(scorer, forBackward: false, cancellationToken);

@@ -7,6 +7,7 @@ internal sealed class ForwardTape
 {
     private readonly LayerActivations[] _layers;
     private readonly LayerActivations? _recomputed;
+    private int _room;
 
     public ForwardTape(LlamaConfig config, bool recompute = false)
     {
@@ -29,20 +30,24 @@ internal sealed class ForwardTape
     public void Begin(LlamaConfig config, int rows)
     {
         RowCount = rows;
-        Reserve(config, rows);
+        if (rows > _room)
+        {
+            Reserve(config, rows + Buffers.Headroom(rows));
+        }
     }
 
     /// <summary>Makes room for passes of so many rows; what the tape holds is lost if it grows.</summary>
     public void Reserve(LlamaConfig config, int rows)
     {
+        _room = Math.Max(_room, rows);
         foreach (LayerActivations layer in _layers)
         {
-            layer.Ensure(config, rows, inputOnly: Recompute);
+            layer.Reserve(config, rows, inputOnly: Recompute);
         }
 
-        _recomputed?.Ensure(config, rows, inputOnly: false);
-        Buffers.Ensure(ref OutputScale, rows);
-        Buffers.Ensure(ref Output, rows * config.HiddenSize);
+        _recomputed?.Reserve(config, rows, inputOnly: false);
+        Buffers.EnsureExactly(ref OutputScale, rows);
+        Buffers.EnsureExactly(ref Output, rows * config.HiddenSize);
     }
 
     /// <summary>Gets the activations of a layer: its own, or with recomputation the one set that all layers fill in turn, given the layer's own input.</summary>

@@ -7,13 +7,17 @@ internal sealed class KeyValueStore
     private readonly float[][] _keys;
     private readonly float[][] _values;
 
-    public KeyValueStore(LlamaConfig config, int slotCount = 0)
+    /// <summary>Creates a store.</summary>
+    /// <param name="config">The model's shape.</param>
+    /// <param name="slotCount">The slots to begin with.</param>
+    /// <param name="oneLayer">Whether all layers share the memory of one: enough for a pass whose rows see nothing that is not in its batch, and that no backward pass follows.</param>
+    public KeyValueStore(LlamaConfig config, int slotCount = 0, bool oneLayer = false)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(slotCount);
         Width = config.KeyValueHeadCount * config.HeadSize;
         SlotCount = slotCount;
-        _keys = Allocate(config.LayerCount, slotCount * Width);
-        _values = Allocate(config.LayerCount, slotCount * Width);
+        _keys = Allocate(oneLayer ? 1 : config.LayerCount, slotCount * Width);
+        _values = Allocate(_keys.Length, slotCount * Width);
     }
 
     /// <summary>Gets the number of floats that a slot has for keys, and for values, in a layer: heads × head size.</summary>
@@ -22,10 +26,10 @@ internal sealed class KeyValueStore
     public int SlotCount { get; private set; }
 
     /// <summary>Gets a layer's keys. Shape [SlotCount, Width].</summary>
-    public float[] Keys(int layer) => _keys[layer];
+    public float[] Keys(int layer) => _keys[layer % _keys.Length];
 
     /// <summary>Gets a layer's values. Shape [SlotCount, Width].</summary>
-    public float[] Values(int layer) => _values[layer];
+    public float[] Values(int layer) => _values[layer % _values.Length];
 
     /// <summary>Grows the store to hold at least so many slots; what it holds stays.</summary>
     public void EnsureSlots(int slotCount)

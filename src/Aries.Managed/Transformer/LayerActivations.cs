@@ -30,6 +30,8 @@ internal sealed class LayerActivations
     /// <summary>Shape [rows, I].</summary>
     public float[] Up = [];
 
+    private int _room;
+
     public LowRows QueryLow { get; } = new();
 
     public LowRows KeyLow { get; } = new();
@@ -44,22 +46,32 @@ internal sealed class LayerActivations
 
     public LowRows DownLow { get; } = new();
 
-    /// <summary>Makes the arrays large enough for so many rows; old values are lost.</summary>
-    public void Ensure(LlamaConfig config, int rows, bool inputOnly)
+    /// <summary>Makes the arrays large enough for so many rows, and for some more where they grow; old values are lost.</summary>
+    public void Ensure(LlamaConfig config, int rows)
     {
-        Buffers.Ensure(ref Input, rows * config.HiddenSize);
+        if (rows > _room)
+        {
+            _room = rows + Buffers.Headroom(rows);
+            Reserve(config, _room, inputOnly: false);
+        }
+    }
+
+    /// <summary>Makes the arrays large enough for so many rows; old values are lost.</summary>
+    public void Reserve(LlamaConfig config, int rows, bool inputOnly)
+    {
+        Buffers.EnsureExactly(ref Input, rows * config.HiddenSize);
         if (inputOnly)
         {
             return;
         }
 
-        Buffers.Ensure(ref InputScale, rows);
-        Buffers.Ensure(ref MiddleScale, rows);
-        Buffers.Ensure(ref Query, rows * config.HeadCount * config.HeadSize);
-        Buffers.Ensure(ref Attention, rows * config.HeadCount * config.HeadSize);
-        Buffers.Ensure(ref LogSumExp, rows * config.HeadCount);
-        Buffers.Ensure(ref Middle, rows * config.HiddenSize);
-        Buffers.Ensure(ref Gate, rows * config.IntermediateSize);
-        Buffers.Ensure(ref Up, rows * config.IntermediateSize);
+        Buffers.EnsureExactly(ref InputScale, rows);
+        Buffers.EnsureExactly(ref MiddleScale, rows);
+        Buffers.EnsureExactly(ref Query, rows * config.HeadCount * config.HeadSize);
+        Buffers.EnsureExactly(ref Attention, rows * config.HeadCount * config.HeadSize);
+        Buffers.EnsureExactly(ref LogSumExp, rows * config.HeadCount);
+        Buffers.EnsureExactly(ref Middle, rows * config.HiddenSize);
+        Buffers.EnsureExactly(ref Gate, rows * config.IntermediateSize);
+        Buffers.EnsureExactly(ref Up, rows * config.IntermediateSize);
     }
 }

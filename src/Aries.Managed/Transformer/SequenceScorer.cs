@@ -8,7 +8,8 @@ internal sealed class SequenceScorer
     private readonly LlamaConfig _config;
     private readonly Transformer _transformer;
     private readonly OutputHead _head;
-    private readonly KeyValueStore _store;
+    private readonly KeyValueStore _passing;
+    private readonly KeyValueStore _kept;
     private readonly TokenTree _tree = new();
     private readonly RowBatch _batch = new();
     private readonly bool _recompute;
@@ -29,7 +30,8 @@ internal sealed class SequenceScorer
         _config = config;
         _transformer = new Transformer(config, weights, adapter, pool);
         _head = new OutputHead(weights, pool, adapter is null && !recompute ? OutputHead.WorthKeeping(config.VocabularySize, config.HiddenSize) : 0);
-        _store = new KeyValueStore(config);
+        _passing = new KeyValueStore(config, oneLayer: true);
+        _kept = new KeyValueStore(config);
         _recompute = recompute;
     }
 
@@ -42,11 +44,17 @@ internal sealed class SequenceScorer
     /// <summary>Gets the number of rows that predict a counted token, as of the last <see cref="Score"/>.</summary>
     public int ScoredRowCount => _head.RowCount;
 
-    /// <summary>Makes room for trees of so many rows that <see cref="Backward"/> follows, so that a first small one is not followed by a second set of buffers.</summary>
-    public void Reserve(int rowCount)
+    /// <summary>Makes room for trees of so many rows, so that a first small one is not followed by a second set of buffers.</summary>
+    /// <param name="rowCount">The rows of the largest tree.</param>
+    /// <param name="forBackward">Whether <see cref="Backward"/> follows.</param>
+    public void Reserve(int rowCount, bool forBackward)
     {
-        _tape ??= new ForwardTape(_config, _recompute);
-        _tape.Reserve(_config, rowCount);
+        (forBackward ? _kept : _passing).EnsureSlots(rowCount);
+        if (forBackward)
+        {
+            _tape ??= new ForwardTape(_config, _recompute);
+            _tape.Reserve(_config, rowCount);
+        }
     }
 
     public void Clear() => _tree.Clear();
@@ -66,13 +74,14 @@ internal sealed class SequenceScorer
         _taped = false;
         _head.Cancellation = cancellationToken;
         _tree.Build(_batch);
-        _store.EnsureSlots(_batch.RowCount);
+        KeyValueStore store = forBackward ? _kept : _passing;
+        store.EnsureSlots(_batch.RowCount);
         if (forBackward)
         {
             _tape ??= new ForwardTape(_config, _recompute);
         }
 
-        _hidden = _transformer.Forward(_batch, _store, forBackward ? _tape : null, cancellationToken);
+        _hidden = _transformer.Forward(_batch, store, forBackward ? _tape : null, cancellationToken);
         if (_items.Length < _tree.Items.Length)
         {
             _items = new double[_tree.Items.Length + (_tree.Items.Length / 8)];
@@ -101,6 +110,6 @@ internal sealed class SequenceScorer
         _tree.Distribute(derivatives, _items);
         Matrix hiddenGradient = new(Buffers.Ensure(ref _hiddenGradient, _hidden.Rows * _hidden.Columns), _hidden.Rows, _hidden.Columns);
         _head.Backward(_items.AsSpan(0, _tree.Items.Length), hiddenGradient, gradients.Full?.Head);
-        _transformer.Backward(_batch, _store, _tape!, hiddenGradient, gradients, cancellationToken);
+        _transformer.Backward(_batch, _kept, _tape!, hiddenGradient, gradients, cancellationToken);
     }
 }

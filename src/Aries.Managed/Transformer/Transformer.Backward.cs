@@ -11,7 +11,6 @@ internal sealed partial class Transformer
     private float[] _keyGradient = [];
     private float[] _valueGradient = [];
     private float[] _unitGradient = [];
-    private float[] _upGradient = [];
     private float[] _blockSums = [];
 
     /// <summary>Back-propagates through every layer, and adds to the gradients of the weights or of the adapter.</summary>
@@ -79,10 +78,13 @@ internal sealed partial class Transformer
         Matrix normed = Rows(Buffers.Ensure(ref _normed, rows * hidden), rows, hidden);
         Matrix normedGradient = Rows(Buffers.Ensure(ref _normedGradient, rows * hidden), rows, hidden);
         Matrix gateGradient = Rows(Buffers.Ensure(ref _unitGradient, rows * inner), rows, inner);
-        Matrix upGradient = Rows(Buffers.Ensure(ref _upGradient, rows * inner), rows, inner);
+        Matrix unit = Unit(activations, rows);
 
         Project(layer.Down, adapter?.Down, activations.DownLow).Backward(
-            Unit(activations, rows), residual, gateGradient, accumulate: false, full?.Down, low?.Down, ref _lowGradient, _pool);
+            unit, residual, gateGradient, accumulate: false, full?.Down, low?.Down, ref _lowGradient, _pool);
+
+        // Nobody asks for the unit any more: its place takes ∂L/∂Up.
+        Matrix upGradient = unit;
         SwiGlu.Backward(Rows(activations.Gate, rows, inner), Rows(activations.Up, rows, inner), gateGradient, gateGradient, upGradient, _pool);
 
         RmsNorm.Forward(middle, layer.FeedForwardNorm.Values, Config.RmsNormEpsilon, normed, null, _pool);

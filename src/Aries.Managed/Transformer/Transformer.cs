@@ -53,7 +53,7 @@ internal sealed partial class Transformer
         tape?.Begin(Config, rows);
         if (tape is null)
         {
-            _shared.Ensure(Config, rows, inputOnly: false);
+            _shared.Ensure(Config, rows);
         }
 
         _attention.Plan(batch);

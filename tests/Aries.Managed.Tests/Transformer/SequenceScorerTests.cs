@@ -159,6 +159,7 @@ public sealed class SequenceScorerTests : IDisposable
             List<(int[] Tokens, int Start)> sequences = RandomTree(random, config.VocabularySize);
 
             double[] together = Score(scorer, sequences, forBackward: false);
+            Assert.Equal(Score(scorer, sequences, forBackward: true), together);
 
             // Bit for bit: no product, sum or softmax of a row knows of the rows beside it.
             double[] apart = [.. sequences.Select(sequence => Score(scorer, [sequence], forBackward: false)[0])];

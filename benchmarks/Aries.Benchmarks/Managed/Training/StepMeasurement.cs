@@ -8,7 +8,7 @@ namespace Aries.Benchmarks.Managed;
 internal static class StepMeasurement
 {
     /// <summary>The names that <see cref="Run"/> takes.</summary>
-    public static IReadOnlyList<string> Names { get; } = ["dpo", "dpo-usual", "aries", "aries-usual", "1m-full", "1m-lora", "quickstart-full", "quickstart-lora"];
+    public static IReadOnlyList<string> Names { get; } = ["dpo", "dpo-usual", "dialogue", "dialogue-usual", "aries", "aries-usual", "1m-full", "1m-lora", "quickstart-full", "quickstart-lora"];
 
     /// <summary>Runs a step a few times.</summary>
     /// <param name="name">One of <see cref="Names"/>.</param>
@@ -21,6 +21,7 @@ internal static class StepMeasurement
         TrainingWork work = name switch
         {
             "dpo" or "dpo-usual" or "aries" => new TrainingWork(ModelShapes.Llama135M, rank: 16, pairCount: 8, length: 256, loss.Sequences),
+            "dialogue" or "dialogue-usual" => new TrainingWork(ModelShapes.Llama135M, rank: 16, PairLength.Dialogues, loss.Sequences),
             "aries-usual" => new TrainingWork(ModelShapes.Llama135M, rank: 16, pairCount: 2, length: 256, loss.Sequences),
             "1m-full" => new TrainingWork(ModelShapes.Llama1M, rank: 0, pairCount: 64, length: 128, loss.Sequences),
             "1m-lora" => new TrainingWork(ModelShapes.Llama1M, rank: 16, pairCount: 64, length: 128, loss.Sequences),

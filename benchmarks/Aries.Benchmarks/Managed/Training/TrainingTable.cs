@@ -15,6 +15,8 @@ internal static class TrainingTable
     {
         ["dpo"] = "DPO, LoRA 16, 135M, 8 pairs × 256",
         ["dpo-usual"] = "the same the usual way",
+        ["dialogue"] = "DPO, LoRA 16, 135M, 8 pairs of a dialogue's lengths",
+        ["dialogue-usual"] = "the same the usual way",
         ["aries"] = "ARIES, LoRA 16, 135M, 8 pairs × 256",
         ["aries-usual"] = "the same the usual way, 2 pairs",
         ["1m-full"] = "DPO, all weights, 1M, 64 pairs × 128",
@@ -23,7 +25,7 @@ internal static class TrainingTable
         ["quickstart-lora"] = "DPO, LoRA 16, 0.2M, 64 pairs × 64",
     };
 
-    /// <summary><c>training [threads] [names…]</c>: the table. <c>training-step name threads</c>: one measurement, as a line of JSON, which the table calls.</summary>
+    /// <summary><c>training [threads] [names…]</c>: the table. <c>training-step name threads [steps]</c>: one measurement, as a line of JSON, which the table calls.</summary>
     public static void Print(TextWriter output, ReadOnlySpan<string> arguments)
     {
         string threads = arguments.Length > 0 ? arguments[0] : Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture);
@@ -52,7 +54,7 @@ internal static class TrainingTable
                 $"| {Titles[name]} | {result.Best:G3} | {result.PairsPerSecond:G3} | {result.Tokens / result.Best:F0} | {result.UsefulOperations / result.Best / 1e9:F0} | {result.ShareOfPeak:P0} | {result.PeakMegabytes:F0} |"));
         }
 
-        foreach (string loss in new[] { "dpo", "aries" })
+        foreach (string loss in new[] { "dpo", "dialogue", "aries" })
         {
             if (best.TryGetValue(loss, out StepResult? tree) && best.TryGetValue($"{loss}-usual", out StepResult? usual))
             {
@@ -68,7 +70,8 @@ internal static class TrainingTable
     {
         int threads = int.Parse(arguments[1], CultureInfo.InvariantCulture);
         bool small = arguments[0].Contains('-', StringComparison.Ordinal) && !arguments[0].EndsWith("-usual", StringComparison.Ordinal);
-        output.WriteLine(JsonSerializer.Serialize(StepMeasurement.Run(arguments[0], threads, steps: small ? 40 : 2)));
+        int steps = arguments.Length > 2 ? int.Parse(arguments[2], CultureInfo.InvariantCulture) : small ? 40 : 2;
+        output.WriteLine(JsonSerializer.Serialize(StepMeasurement.Run(arguments[0], threads, steps)));
     }
 
     private static StepResult RunAside(string name, string threads)

@@ -6,7 +6,7 @@ namespace Aries.Benchmarks.Managed;
 
 /// <summary>The work of a training benchmark: a model of random weights with an adapter, and pairs of random tokens. Neither changes what a step costs.</summary>
 /// <remarks>
-/// Lengths are those of <c>benchmarks/peers/dpo_step.py</c>: prompt and response together 7/8 to 8/8 of the length, the prompt 1/8 to 1/4 of it, the same for both responses.
+/// Lengths are those of <c>benchmarks/peers/dpo_step.py</c>: alike, prompt and response together 7/8 to 8/8 of the length, the prompt 1/8 to 1/4 of it, the same for both responses; or those of a dialogue.
 /// A refinement prompt is the prompt, 24 tokens of a template, the earlier answer, and 8 more.
 /// </remarks>
 internal sealed class TrainingWork
@@ -14,7 +14,19 @@ internal sealed class TrainingWork
     private const int TemplateBefore = 24;
     private const int TemplateAfter = 8;
 
+    /// <summary>Creates pairs of like lengths.</summary>
     public TrainingWork(LlamaConfig config, int rank, int pairCount, int length, PairSequences sequences)
+        : this(config, rank, sequences, random => [.. Enumerable.Range(0, pairCount).Select(_ => Alike(random, length))])
+    {
+    }
+
+    /// <summary>Creates pairs of given lengths.</summary>
+    public TrainingWork(LlamaConfig config, int rank, IReadOnlyList<PairLength> lengths, PairSequences sequences)
+        : this(config, rank, sequences, _ => lengths)
+    {
+    }
+
+    private TrainingWork(LlamaConfig config, int rank, PairSequences sequences, Func<Random, IReadOnlyList<PairLength>> lengths)
     {
         LlamaWeights weights = LlamaWeights.Allocate(config);
         LlamaInitializer.Fill(weights, new Random(1));
@@ -22,7 +34,7 @@ internal sealed class TrainingWork
         Model = new TrainedModel(config, weights, adapter);
         Sequences = sequences;
         Random random = new(1);
-        Rows = [.. Enumerable.Range(0, pairCount).Select(_ => Row(random, config.VocabularySize, length))];
+        Rows = [.. lengths(random).Select(length => Row(random, config.VocabularySize, length))];
     }
 
     public TrainedModel Model { get; }
@@ -87,12 +99,17 @@ internal sealed class TrainingWork
         return () => step.Run(all, learningRate: 1e-4, CancellationToken.None);
     }
 
-    private TrainingRow Row(Random random, int vocabulary, int length)
+    private static PairLength Alike(Random random, int length)
     {
         int prompt = random.Next(length / 8, (length / 4) + 1);
-        int[] question = Tokens(prompt);
-        int[] chosen = Tokens(random.Next(length * 7 / 8, length + 1) - prompt);
-        int[] rejected = Tokens(random.Next(length * 7 / 8, length + 1) - prompt);
+        return new PairLength(prompt, random.Next(length * 7 / 8, length + 1) - prompt, random.Next(length * 7 / 8, length + 1) - prompt);
+    }
+
+    private TrainingRow Row(Random random, int vocabulary, PairLength length)
+    {
+        int[] question = Tokens(length.Prompt);
+        int[] chosen = Tokens(length.Chosen);
+        int[] rejected = Tokens(length.Rejected);
         (int[] before, int[] after) = (Template(TemplateBefore), Template(TemplateAfter));
         TrainingSequence[] sequences = new TrainingSequence[PairBatch.SequenceCount];
         for (int kind = 0; kind < sequences.Length; kind++)
