@@ -17,7 +17,7 @@ Option<string> address = new("--address") { Description = "The address to listen
 Option<string?> apiKey = new("--api-key") { Description = "The key that clients must send. The default is none; ARIES_API_KEY is read, too." };
 Option<int> turns = new("--turns") { Description = "The answers of a refined request: the direct one and its rewrites.", DefaultValueFactory = _ => defaults.TurnCount };
 Option<string?> template = new("--template") { Description = "The text that asks for a rewrite, with {question} and {response}. The default is the library's; QuickStart's model has its own." };
-Option<int> maxBatch = new("--max-batch") { Description = "The most requests that are computed together; 1 answers one after the other.", DefaultValueFactory = _ => 32 };
+Option<int> maxBatch = new("--max-batch") { Description = "The most whole answers that are computed together; 1 computes one after the other. Streams are computed alone.", DefaultValueFactory = _ => 32 };
 Option<int> maxConcurrency = new("--max-concurrency") { Description = "The most requests that are answered at once.", DefaultValueFactory = _ => defaults.MaxConcurrency };
 Option<int> maxQueue = new("--max-queue") { Description = "The most requests that wait; more get 429.", DefaultValueFactory = _ => defaults.MaxQueueLength };
 Option<long> maxBytes = new("--max-request-bytes") { Description = "The largest request.", DefaultValueFactory = _ => defaults.MaxRequestBytes };

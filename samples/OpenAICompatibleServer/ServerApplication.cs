@@ -13,8 +13,10 @@ internal static class ServerApplication
     /// <summary>Makes the application; it is not started yet.</summary>
     /// <param name="policy">What answers; the caller disposes it after the application.</param>
     /// <param name="options">How it runs.</param>
+    /// <exception cref="ArgumentOutOfRangeException">An option is outside its range.</exception>
     public static WebApplication Create(IPolicyModel policy, ServerOptions options)
     {
+        options.Validate();
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         builder.WebHost.ConfigureKestrel(kestrel =>

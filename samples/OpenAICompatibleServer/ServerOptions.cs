@@ -35,4 +35,25 @@ internal sealed record ServerOptions
 
     /// <summary>Gets how long running answers may go on when the server stops.</summary>
     public TimeSpan ShutdownGrace { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Checks every number, so that a wrong one ends the start and not a request.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">One is outside its range; the message names it and the range.</exception>
+    public void Validate()
+    {
+        Check(Port, 0, ushort.MaxValue, nameof(Port));
+        Check(TurnCount, 1, int.MaxValue, nameof(TurnCount));
+        Check(MaxConcurrency, 1, int.MaxValue, nameof(MaxConcurrency));
+        Check(MaxQueueLength, 0, int.MaxValue, nameof(MaxQueueLength));
+        Check(MaxRequestBytes, 1, long.MaxValue, nameof(MaxRequestBytes));
+        Check(ShutdownGrace, TimeSpan.Zero, TimeSpan.FromDays(1), nameof(ShutdownGrace));
+
+        static void Check<T>(T value, T least, T most, string name)
+            where T : IComparable<T>
+        {
+            if (value.CompareTo(least) < 0 || value.CompareTo(most) > 0)
+            {
+                throw new ArgumentOutOfRangeException(name, value, $"{name} must be from {least} to {most}.");
+            }
+        }
+    }
 }

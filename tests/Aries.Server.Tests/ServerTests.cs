@@ -322,6 +322,23 @@ public sealed class ServerTests
     }
 
     [Fact]
+    public void Create_OptionOutOfRange_ThrowsBeforeAnyRequest()
+    {
+        using ToyPolicyModel policy = new();
+        ServerOptions[] wrong =
+        [
+            new() { Port = 70_000 },
+            new() { TurnCount = 0 },
+            new() { MaxConcurrency = 0 },
+            new() { MaxQueueLength = -1 },
+            new() { MaxRequestBytes = 0 },
+            new() { ShutdownGrace = TimeSpan.FromSeconds(-1) },
+        ];
+
+        Assert.All(wrong, options => Assert.Throws<ArgumentOutOfRangeException>(() => ServerApplication.Create(policy, options)));
+    }
+
+    [Fact]
     public async Task Post_StreamFailsInItsMiddle_ItsLastEventSaysSo()
     {
         using FailingStream policy = new();

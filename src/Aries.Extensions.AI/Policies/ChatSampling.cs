@@ -81,6 +81,9 @@ internal static class ChatSampling
         { ResponseFormat: not (null or ChatResponseFormatText) } => nameof(ChatOptions.ResponseFormat),
         { Tools.Count: > 0 } => nameof(ChatOptions.Tools),
         { ConversationId: not null } => nameof(ChatOptions.ConversationId),
+#pragma warning disable MEAI001 // Going on with an answer is experimental; a request for it is refused, and no more.
+        { ContinuationToken: not null } => nameof(ChatOptions.ContinuationToken),
+#pragma warning restore MEAI001
         { RawRepresentationFactory: not null } => nameof(ChatOptions.RawRepresentationFactory),
         { AdditionalProperties.Count: > 0 } => $"{nameof(ChatOptions.AdditionalProperties)} ({string.Join(", ", options.AdditionalProperties.Keys.Order(StringComparer.Ordinal))})",
         { ModelId: { } asked } when modelId is not null && asked != modelId => $"{nameof(ChatOptions.ModelId)} (asked for is {asked}, and the model is {modelId})",

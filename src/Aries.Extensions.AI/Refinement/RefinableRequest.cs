@@ -13,14 +13,18 @@ internal sealed class RefinableRequest
 
     /// <summary>Returns the request, or null for one that is to be left alone.</summary>
     /// <remarks>
-    /// Left alone are: tools or an answer in JSON, which a rewrite would break; a conversation that the service keeps, which a rewrite would become a part of; a history with tool calls; and a conversation that does not end with words of the user.
+    /// Left alone are: tools or an answer in JSON, which a rewrite would break; a conversation that the service keeps, which a rewrite would become a part of; an answer in the background, of which no draft is
+    /// there when its call ends; a history with tool calls; and a conversation that does not end with words of the user.
     /// </remarks>
     public static RefinableRequest? Find(IReadOnlyList<ChatMessage> messages, ChatOptions? options)
     {
-        if (options is { Tools.Count: > 0 } or { ResponseFormat: not (null or ChatResponseFormatText) } or { ConversationId: not null })
+#pragma warning disable MEAI001 // Answers in the background are experimental; a request for one is recognised, and no more.
+        if (options is { Tools.Count: > 0 } or { ResponseFormat: not (null or ChatResponseFormatText) } or { ConversationId: not null }
+            or { AllowBackgroundResponses: true } or { ContinuationToken: not null })
         {
             return null;
         }
+#pragma warning restore MEAI001
 
         PromptTurn[] turns = new PromptTurn[messages.Count];
         for (int index = 0; index < turns.Length; index++)

@@ -60,11 +60,14 @@ internal sealed class RequestPolicy(IChatClient client, RefinableRequest request
                 string text = update.Text;
                 if (IsLive)
                 {
-                    (_live ??= new Queue<ChatResponseUpdate>()).Enqueue(update);
                     if (text.Length > 0)
                     {
+                        // A budget that runs out in this moment still counts: nothing of the answer has been shown.
                         await budget.DisposeAsync().ConfigureAwait(false);
+                        token.ThrowIfCancellationRequested();
                     }
+
+                    (_live ??= new Queue<ChatResponseUpdate>()).Enqueue(update);
                 }
 
                 yield return new ResponseUpdate { Text = text };

@@ -11,8 +11,8 @@ namespace Aries.Extensions.AI;
 /// carries no <see cref="ChatResponse.ConversationId"/>: what a service keeps of a rewrite is not the user's conversation.
 /// </para>
 /// <para>
-/// These requests are left alone, and go to the client beneath as they are: those with tools, or an answer in JSON; with a conversation that the service keeps; with tool
-/// calls in their history; and those that do not end with words of the user. A response that is more than text (a tool call, a picture) or that was withheld is not rewritten.
+/// These requests are left alone, and go to the client beneath as they are: those with tools, or an answer in JSON; with a conversation that the service keeps; for
+/// an answer in the background; with tool calls in their history; and those that do not end with words of the user. A response that is more than text (a tool call, a picture) or that was withheld is not rewritten.
 /// </para>
 /// <para>
 /// A stream shows the answer as it comes where it is known which draft will be the answer: in the last planned turn, when the last draft is the answer. Where a refinement ends earlier, or the choice is

@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Net;
+using System.Net.Http.Headers;
 using Polly.CircuitBreaker;
 
 namespace Aries.Extensions.AI;
@@ -52,10 +54,14 @@ public sealed record ChatResilienceOptions
     public Func<Exception, bool> IsTransient { get; set; } = IsTransientFailure;
 
     /// <summary>Gets or sets what reads the wait that a service asks for (<c>Retry-After</c>) out of an exception.</summary>
-    /// <value>Returns null where there is none. The default is always null: how an exception carries headers is the client's own.</value>
-    public Func<Exception, TimeSpan?> RetryAfter { get; set; } = static _ => null;
+    /// <value>Returns null where there is none. The default is <see cref="ReadRetryAfter"/>.</value>
+    public Func<Exception, TimeSpan?> RetryAfter { get; set; } = ReadRetryAfter;
 
-    /// <summary>Tells whether a failure may pass: no connection, a time limit, a stream that was cut, or the status 408, 429 or 5xx of an <see cref="HttpRequestException"/>.</summary>
+    /// <summary>Tells whether a failure may pass: no connection, a time limit, a stream that was cut, or the status 408, 429 or 5xx.</summary>
+    /// <remarks>
+    /// The status is read of an <see cref="HttpRequestException"/>, and of the <c>ClientResultException</c> of System.ClientModel, on which the clients of OpenAI's and Azure's services stand. An
+    /// <see cref="AggregateException"/>, in which such a client gives what its own repetitions met, may pass where all of it may.
+    /// </remarks>
     /// <param name="exception">The failure.</param>
     /// <exception cref="ArgumentNullException"><paramref name="exception"/> is null.</exception>
     public static bool IsTransientFailure(Exception exception)
@@ -63,13 +69,38 @@ public sealed record ChatResilienceOptions
         ArgumentNullException.ThrowIfNull(exception);
         return exception switch
         {
-            HttpRequestException { StatusCode: { } status } => status is HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests || (int)status >= 500,
+            HttpRequestException { StatusCode: { } status } => IsTransientStatus((int)status),
+            AggregateException { InnerExceptions: { Count: > 0 } all } => all.All(IsTransientFailure),
+            _ when ClientResultFailure.FindStatus(exception) is { } status => status == 0 || IsTransientStatus(status),
             HttpRequestException or IOException or TimeoutException or ChatServiceException => true,
 
             // The caller's own cancellation never comes here: this one is of a client's time limit.
             OperationCanceledException => true,
             _ => false,
         };
+    }
+
+    /// <summary>Reads the header <c>Retry-After</c>, seconds or a date, of the response in a <c>ClientResultException</c> of System.ClientModel.</summary>
+    /// <remarks>A date is counted from the response's own <c>Date</c>, so that the two clocks need not agree. An <see cref="HttpRequestException"/> has no headers.</remarks>
+    /// <param name="exception">The failure.</param>
+    /// <returns>The wait, never negative; null where the exception says none, or nothing that can be read.</returns>
+    /// <exception cref="ArgumentNullException"><paramref name="exception"/> is null.</exception>
+    public static TimeSpan? ReadRetryAfter(Exception exception)
+    {
+        ArgumentNullException.ThrowIfNull(exception);
+        if (!RetryConditionHeaderValue.TryParse(ClientResultFailure.FindHeader(exception, "Retry-After"), out RetryConditionHeaderValue? asked))
+        {
+            return null;
+        }
+
+        if (asked.Date is not { } date)
+        {
+            return asked.Delta;
+        }
+
+        DateTimeOffset now = DateTimeOffset.TryParseExact(
+            ClientResultFailure.FindHeader(exception, "Date"), "r", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset sent) ? sent : TimeProvider.System.GetUtcNow();
+        return date > now ? date - now : TimeSpan.Zero;
     }
 
     /// <summary>Checks every value.</summary>
@@ -98,6 +129,8 @@ public sealed record ChatResilienceOptions
             }
         }
     }
+
+    private static bool IsTransientStatus(int status) => status is (int)HttpStatusCode.RequestTimeout or (int)HttpStatusCode.TooManyRequests or >= 500;
 
     /// <summary>Returns the wait that a failure asks for; null where it asks for none.</summary>
     internal TimeSpan? FindDelay(Exception? exception) => exception switch

@@ -112,14 +112,22 @@ public sealed class ResilientChatClient : DelegatingChatClient
     {
         using CancellationTokenSource timer = new(_options.CallTimeout, _time);
         using CancellationTokenSource linked = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timer.Token);
+        Task<ChatResponse> call = base.GetResponseAsync(messages, options?.Clone(), linked.Token);
         ChatResponse response;
         try
         {
-            response = await base.GetResponseAsync(messages, options?.Clone(), linked.Token).WaitAsync(linked.Token).ConfigureAwait(false);
+            response = await call.WaitAsync(linked.Token).ConfigureAwait(false);
         }
-        catch (OperationCanceledException exception) when (timer.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException exception)
         {
-            throw new TimeoutException($"The chat client gave no response within {_options.CallTimeout}. CallTimeout is the limit.", exception);
+            // A failure of a call that is left behind is looked at, so that it counts as observed.
+            _ = call.ContinueWith(static ended => _ = ended.Exception, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            if (timer.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+            {
+                throw new TimeoutException($"The chat client gave no response within {_options.CallTimeout}. CallTimeout is the limit.", exception);
+            }
+
+            throw;
         }
 
         return response?.FinishReason is null && _options.RequireFinishReason ? throw WasCut("The response") : response!;
@@ -159,7 +167,7 @@ public sealed class ResilientChatClient : DelegatingChatClient
 
                 // Drawn by Polly, and not from a seed: clients that failed together must not come back together.
                 UseJitter = true,
-                ShouldHandle = failed => ValueTask.FromResult(options.IsWorthRepeating(failed.Outcome.Exception)),
+                ShouldHandle = failed => ValueTask.FromResult(!IsGivenUp(failed.Context) && options.IsWorthRepeating(failed.Outcome.Exception)),
                 DelayGenerator = failed => ValueTask.FromResult(options.FindDelay(failed.Outcome.Exception)),
             });
         }
@@ -172,10 +180,13 @@ public sealed class ResilientChatClient : DelegatingChatClient
                 MinimumThroughput = options.MinimumThroughput,
                 SamplingDuration = options.SamplingDuration,
                 BreakDuration = options.BreakDuration,
-                ShouldHandle = failed => ValueTask.FromResult(failed.Outcome.Exception is { } exception && options.IsTransient(exception)),
+                ShouldHandle = failed => ValueTask.FromResult(!IsGivenUp(failed.Context) && failed.Outcome.Exception is { } exception && options.IsTransient(exception)),
             });
         }
 
         return builder.Build();
     }
+
+    // What the caller cancelled says nothing of the service.
+    private static bool IsGivenUp(ResilienceContext context) => context.CancellationToken.IsCancellationRequested;
 }

@@ -55,8 +55,14 @@ internal sealed class WatchedStream : IAsyncDisposable
         await _linked.CancelAsync().ConfigureAwait(false);
         if (_pending is { IsCompleted: false } pending)
         {
-            // A client that does not look at its token still holds the enumerator: it is disposed of when it lets go.
-            _ = pending.ContinueWith(_ => _updates!.DisposeAsync().AsTask(), TaskScheduler.Default);
+            // A client that does not look at its token still holds the enumerator: it is disposed of when it lets go, and how that ends is looked at, so that it counts as observed.
+            _ = pending.ContinueWith(
+                ended =>
+                {
+                    _ = ended.Exception;
+                    return _updates!.DisposeAsync().AsTask();
+                },
+                TaskScheduler.Default);
         }
         else if (_updates is not null)
         {

@@ -49,10 +49,11 @@ internal static partial class ChatTemplateReader
                 file, $"the chat template '{template.Name}' needs the token '{missing}', which the tokenizer lacks.", "Use the template that the model was trained with.");
     }
 
-    /// <summary>Recognises a template by the marks of its family.</summary>
+    /// <summary>Recognises a template by the marks of its family. One that has them and differs in another is of no known family: its model would read what it never saw.</summary>
     public static ChatTemplate Recognize(string jinja, string file)
     {
-        if (Has(jinja, "<|im_start|>") && Has(jinja, "<|im_end|>"))
+        // Phi-4 has a mark of its own where ChatML has a newline.
+        if (Has(jinja, "<|im_start|>") && Has(jinja, "<|im_end|>") && !Has(jinja, "<|im_sep|>"))
         {
             Match system = ChatMlSystem().Match(jinja);
             return system.Success ? ChatTemplate.ChatMl with { DefaultSystemText = system.Groups["text"].Value.Replace("\\n", "\n", StringComparison.Ordinal) } : ChatTemplate.ChatMl;
@@ -63,7 +64,8 @@ internal static partial class ChatTemplateReader
             return Has(jinja, "Cutting Knowledge Date") ? WithDates(ChatTemplate.Llama3) : ChatTemplate.Llama3;
         }
 
-        if (Has(jinja, "[INST]") && Has(jinja, "[/INST]"))
+        // Mistral's later tokenizers, of Nemo and Ministral, have no space after the mark, and of assistants' turns there are two forms.
+        if (Has(jinja, "[INST] ") && Has(jinja, "[/INST]"))
         {
             return Has(jinja, "<<SYS>>") ? ChatTemplate.Llama2
                 : Has(jinja, " [/INST]") ? ChatTemplate.Mistral
@@ -72,7 +74,7 @@ internal static partial class ChatTemplateReader
                 : ChatTemplate.Mistral with { UserEnd = "[/INST]", SystemPlace = SystemTextPlace.LastUserTurn };
         }
 
-        if (Has(jinja, "<|user|>") && Has(jinja, "<|assistant|>") && Has(jinja, "eos_token") && !Has(jinja, "<|end|>"))
+        if (ZephyrUser().IsMatch(jinja) && Has(jinja, "<|assistant|>"))
         {
             return ChatTemplate.Zephyr;
         }
@@ -109,4 +111,8 @@ internal static partial class ChatTemplateReader
     // The default system text stands in one literal of the template, with the newline written out or escaped.
     [GeneratedRegex("""<\|im_start\|>system(\\n|\n)(?<text>[^'"{}<]*)<\|im_end\|>""", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex ChatMlSystem();
+
+    // Others have the same marks, but end only the assistant's turns (Tulu), or end turns by a mark (Phi-3).
+    [GeneratedRegex("""<\|user\|>(\\n|\n)['"]\s*\+\s*message(\.content|\[['"]content['"]\])\s*\+\s*eos_token""", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex ZephyrUser();
 }

@@ -34,13 +34,8 @@ internal sealed class RepetitionGuess
     private double _hitRate;
 
     /// <summary>Returns how many rows a pass takes the time of before its first: up to about as many, it is bound by reading the weights.</summary>
-    /// <param name="storage">How weights are stored.</param>
-    public static int PassRows(WeightStorage storage) => RowsPerByte * storage switch
-    {
-        WeightStorage.Float32 => sizeof(float),
-        WeightStorage.BFloat16 => sizeof(ushort),
-        _ => sizeof(sbyte),
-    };
+    /// <param name="bytesPerWeight">How many bytes a weight is stored in.</param>
+    public static int PassRows(int bytesPerWeight) => RowsPerByte * bytesPerWeight;
 
     /// <summary>Begins a sequence.</summary>
     /// <param name="place">Where a copy most likely begins; null where nobody knows.</param>

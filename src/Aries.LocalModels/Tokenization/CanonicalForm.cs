@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Aries;
@@ -64,22 +65,35 @@ internal static class CanonicalForm
             AddDecomposed(rune.Value, points);
         }
 
-        // Marks between two starters are put in the order of their classes; those of one class stay as they are.
-        for (int index = 1; index < points.Count; index++)
+        int start = 0;
+        for (int index = 0; index <= points.Count; index++)
         {
-            int point = points[index];
-            int rank = Class(point);
-            int at = index;
-            while (rank > 0 && at > 0 && Class(points[at - 1]) > rank)
+            if (index == points.Count || Class(points[index]) == 0)
             {
-                points[at] = points[at - 1];
-                at--;
+                OrderMarks(CollectionsMarshal.AsSpan(points)[start..index]);
+                start = index + 1;
             }
-
-            points[at] = point;
         }
 
         return points;
+    }
+
+    /// <summary>Puts the marks between two starters in the order of their classes; those of one class stay as they are.</summary>
+    private static void OrderMarks(Span<int> marks)
+    {
+        if (marks.Length < 2)
+        {
+            return;
+        }
+
+        // Sorted, not inserted one by one: a text of marks alone, as long as a request may be, must not take the square of its length.
+        Span<long> keys = marks.Length <= 32 ? stackalloc long[marks.Length] : new long[marks.Length];
+        for (int index = 0; index < marks.Length; index++)
+        {
+            keys[index] = ((long)Class(marks[index]) << 32) | (uint)index;
+        }
+
+        keys.Sort(marks);
     }
 
     private static void AddDecomposed(int point, List<int> points)

@@ -41,7 +41,7 @@ internal sealed class DecodingEngine
         _store = new KeyValueStore(transformer.Config);
         _prompts = new PromptCache((int)Math.Min(cacheBytes / (2L * sizeof(float) * _store.Width * transformer.Config.LayerCount), int.MaxValue / 2));
         _prefill = new PromptPrefill(transformer, _store, _prompts, prefillRows);
-        _passRows = RepetitionGuess.PassRows(transformer.Weights.Head.Packed?.Storage ?? WeightStorage.Float32);
+        _passRows = RepetitionGuess.PassRows(BytesPerWeight(transformer.Weights.Head.Packed?.Storage ?? WeightStorage.Float32));
         _endTokens = [.. transformer.Config.EndTokenIds];
         _samplers = [.. Enumerable.Range(0, transformer.Pool.ThreadCount).Select(_ => new TokenSampler())];
     }
@@ -127,6 +127,13 @@ internal sealed class DecodingEngine
             Retire(promptEnds, results);
         }
     }
+
+    private static int BytesPerWeight(WeightStorage storage) => storage switch
+    {
+        WeightStorage.Float32 => sizeof(float),
+        WeightStorage.BFloat16 => sizeof(ushort),
+        _ => sizeof(sbyte),
+    };
 
     // The order in which neighbours share most, so that those that are admitted together do.
     private static int[] NeighboursFirst(IReadOnlyList<DecodingRequest> requests)

@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using Aries.OnnxRuntime.Graphs;
 
 namespace Aries.OnnxRuntime;
@@ -22,7 +23,7 @@ public static class GenAIModelWriter
     /// <param name="options">How it is written; null for the defaults.</param>
     /// <param name="cancellationToken">Looked at once a layer.</param>
     /// <exception cref="ArgumentException">A path is null or empty, an option is outside its range, or the output folder would replace the model's.</exception>
-    /// <exception cref="ModelFormatException">A file is missing or malformed, or the model is of a kind that is not written.</exception>
+    /// <exception cref="ModelFormatException">A file is missing or malformed, or the model is of a kind that is not written, or a weight is no finite number.</exception>
     /// <exception cref="OverflowException">A weight is beyond the range of half precision, which the options ask for.</exception>
     /// <exception cref="IOException">The folder could not be written; nothing of it is left.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled; nothing of the folder is left.</exception>
@@ -66,6 +67,10 @@ public static class GenAIModelWriter
         _ = weights.TryGet(name, out SafetensorsFile file, out SafetensorsEntry entry);
         float[] values = new float[entry.ElementCount];
         file.ReadSingles(name, values);
-        return values;
+
+        // In four bits they would become some weight, and nobody would see that training had diverged.
+        return TensorPrimitives.IsFiniteAll<float>(values)
+            ? values
+            : throw new ModelFormatException(file.Path, $"the tensor '{name}' holds values that are no finite numbers.", "The weights are damaged or diverged in training: write an earlier checkpoint.");
     }
 }

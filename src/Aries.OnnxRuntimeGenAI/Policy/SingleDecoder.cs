@@ -9,6 +9,9 @@ namespace Aries.OnnxRuntimeGenAI;
 /// <threadsafety>Not thread-safe.</threadsafety>
 internal sealed class SingleDecoder(SequenceSession session, IReadOnlyList<int> endTokens, int vocabularySize, int maxDraftLength)
 {
+    // Half precision, as most folders have it; nothing tells what the graph's weights are.
+    private const int BytesPerWeight = 2;
+
     private readonly TokenSampler _sampler = new();
     private readonly RepetitionGuess _guess = new();
     private readonly float[] _scratch = new float[vocabularySize];
@@ -35,7 +38,7 @@ internal sealed class SingleDecoder(SequenceSession session, IReadOnlyList<int> 
 
             // The last token of a response is never read.
             int limit = prediction.Length > 0 && _seesEveryToken ? Math.Min(maxDraftLength, row.LongestLength - row.Length - 1) : 0;
-            ReadOnlySpan<int> draft = limit > 0 ? _guess.Guess(CollectionsMarshal.AsSpan(text), activeRows: 1, limit) : [];
+            ReadOnlySpan<int> draft = limit > 0 ? _guess.Guess(CollectionsMarshal.AsSpan(text), activeRows: 1, RepetitionGuess.PassRows(BytesPerWeight), limit) : [];
             int before = row.Length;
             Step(row, draft, cancellationToken);
             text.AddRange(row.TokensFrom(before - row.Prompt.Length));

@@ -201,6 +201,52 @@ public class BalancedPolicyModelTests
         Assert.Equal(1, endpoints.Sum(endpoint => endpoint.CallCount));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task GenerateAsync_ARuleOfTheCallersThrows_ThrowsItAndThePlaceIsFree(bool streams)
+    {
+        int asked = 0;
+        Endpoint endpoint = new() { Fail = call => call == 0 ? new HttpRequestException("503") : null };
+        using BalancedPolicyModel balanced = Balance(
+            Quick with { RetryAfter = _ => asked++ == 0 ? throw new FormatException("no date") : null }, 1, endpoint);
+        async Task<string> AskAsync() => streams
+            ? (await balanced.GenerateStreamingAsync(new GenerationRequest("Q"), TestContext.Current.CancellationToken).LastAsync(TestContext.Current.CancellationToken)).Response!.Text
+            : (await balanced.GenerateAsync("Q", cancellationToken: TestContext.Current.CancellationToken)).Text;
+
+        await Assert.ThrowsAsync<FormatException>(AskAsync);
+        string answer = await AskAsync().WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
+
+        Assert.NotEmpty(answer);
+    }
+
+    // The first endpoint's stream hangs and heeds no token; what it holds is let go when it ends.
+    [Fact]
+    public async Task GenerateStreamingAsync_AnEndpointHangsAndHeedsNothing_ItsStreamIsDisposedWhenItLetsGo()
+    {
+        using HangingStreams hanging = new();
+        using BalancedPolicyModel balanced = new(
+            [new PolicyEndpoint("hangs", hanging, 1), new PolicyEndpoint("answers", new Endpoint(), 1)], Quick with { AttemptTimeout = TimeSpan.FromMilliseconds(50) });
+
+        ResponseUpdate last = await balanced.GenerateStreamingAsync(new GenerationRequest("Q"), TestContext.Current.CancellationToken).LastAsync(TestContext.Current.CancellationToken);
+        bool wasDisposedAsItMoved = hanging.IsDisposed.IsCompleted;
+        hanging.LetGo.SetResult(false);
+        await hanging.IsDisposed.WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
+
+        Assert.Equal(FinishReason.Stop, last.Response!.FinishReason);
+        Assert.False(wasDisposedAsItMoved);
+    }
+
+    [Fact]
+    public async Task Constructor_EndpointsWithoutALimit_Work()
+    {
+        using BalancedPolicyModel balanced = Balance(Quick, int.MaxValue, new Endpoint(), new Endpoint());
+
+        Response response = await balanced.GenerateAsync("Q", cancellationToken: TestContext.Current.CancellationToken);
+
+        Assert.Equal(FinishReason.Stop, response.FinishReason);
+    }
+
     [Fact]
     public void Constructor_NoEndpointOrOneNameTwice_Throws()
     {
@@ -224,6 +270,36 @@ public class BalancedPolicyModelTests
         public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
         public override long GetTimestamp() => Interlocked.Increment(ref _ticks);
+    }
+
+    /// <summary>A policy whose stream moves only when the test says so, whatever its token says.</summary>
+    private sealed class HangingStreams : IPolicyModel, IAsyncEnumerable<ResponseUpdate>, IAsyncEnumerator<ResponseUpdate>
+    {
+        private readonly TaskCompletionSource _disposed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public TaskCompletionSource<bool> LetGo { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task IsDisposed => _disposed.Task;
+
+        public ResponseUpdate Current => throw new InvalidOperationException("There is none.");
+
+        public Task<IReadOnlyList<Response>> GenerateAsync(IReadOnlyList<GenerationRequest> requests, CancellationToken cancellationToken = default) => throw new NotSupportedException();
+
+        public IAsyncEnumerable<ResponseUpdate> GenerateStreamingAsync(GenerationRequest request, CancellationToken cancellationToken = default) => this;
+
+        public IAsyncEnumerator<ResponseUpdate> GetAsyncEnumerator(CancellationToken cancellationToken = default) => this;
+
+        public ValueTask<bool> MoveNextAsync() => new(LetGo.Task);
+
+        public ValueTask DisposeAsync()
+        {
+            _disposed.SetResult();
+            return ValueTask.CompletedTask;
+        }
+
+        public void Dispose()
+        {
+        }
     }
 
     /// <summary>A server that answers as its fellows do, or does not.</summary>

@@ -147,6 +147,34 @@ public class BatchingPolicyModelTests
         Assert.Equal([3], policy.BatchSizes);
     }
 
+    // The clock stands still: nothing but the full pass can end the wait.
+    [Fact]
+    public async Task GenerateAsync_MaxDelay_AFullPassWaitsNoLonger()
+    {
+        using ScriptedPolicyModel policy = new(text => "re " + text);
+        using BatchingPolicyModel batching = new(policy, new BatchingPolicyOptions { MaxBatchSize = 3, MaxDelay = TimeSpan.FromHours(1) }, timeProvider: new FakeTimeProvider());
+        Task<Response> first = batching.GenerateAsync("0", cancellationToken: TestContext.Current.CancellationToken);
+        await Task.Delay(50, TestContext.Current.CancellationToken);
+
+        Task<Response>[] others = [.. Enumerable.Range(1, 2).Select(i => batching.GenerateAsync($"{i}", cancellationToken: TestContext.Current.CancellationToken))];
+        await Task.WhenAll([first, .. others]).WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
+
+        Assert.Equal([3], policy.BatchSizes);
+    }
+
+    // A client's own time limit is an OperationCanceledException, too, and its cause says which.
+    [Fact]
+    public async Task GenerateAsync_ThePolicyGivesUpByItself_TheCauseReachesTheCaller()
+    {
+        TaskCanceledException failure = new("The request was canceled.", new TimeoutException("100 seconds"));
+        using ScriptedPolicyModel policy = new("a") { FailAtCall = 0, Failure = failure };
+        using BatchingPolicyModel batching = new(policy);
+
+        OperationCanceledException thrown = await Assert.ThrowsAnyAsync<OperationCanceledException>(() => batching.GenerateAsync("0", cancellationToken: TestContext.Current.CancellationToken));
+
+        Assert.Same(failure, thrown);
+    }
+
     [Fact]
     public async Task GenerateAsync_ManyCallersAtOnce_EachGetsItsOwnAnswerOnce()
     {
@@ -176,7 +204,8 @@ public class BatchingPolicyModelTests
     [Theory]
     [InlineData(0, 0)]
     [InlineData(1, -1)]
-    public void Validate_OutOfRange_Throws(int batchSize, int delay) =>
+    [InlineData(1, long.MaxValue)]
+    public void Validate_OutOfRange_Throws(int batchSize, long delay) =>
         Assert.Throws<ArgumentOutOfRangeException>(() => new BatchingPolicyOptions { MaxBatchSize = batchSize, MaxDelay = TimeSpan.FromTicks(delay) }.Validate());
 
     /// <summary>A policy whose passes wait until they are let through.</summary>

@@ -15,7 +15,7 @@ internal static class ScalingOut
         using BalancedPolicyModel policy = new(
             [.. clients.Select((client, i) => new PolicyEndpoint(
                 $"server {i + 1}", new ChatClientPolicyModel(client, new ChatClientPolicyOptions { MaxConcurrency = 64 }), maxConcurrency: 64))],
-            new BalancedPolicyOptions { AttemptTimeout = TimeSpan.FromMinutes(5), MaxAttempts = 4 },
+            new BalancedPolicyOptions { AttemptTimeout = TimeSpan.FromMinutes(5), RetryAfter = ChatResilienceOptions.ReadRetryAfter },
             ownsPolicies: true);
         PreferenceDataCollector collector = new(
             policy,

@@ -40,6 +40,9 @@ public sealed class PolicyModelChatClientTests
         { nameof(ChatOptions.ResponseFormat), new ChatOptions { ResponseFormat = ChatResponseFormat.Json } },
         { nameof(ChatOptions.Tools), new ChatOptions { Tools = [AIFunctionFactory.Create(() => 1, "one")] } },
         { nameof(ChatOptions.ConversationId), new ChatOptions { ConversationId = "c" } },
+#pragma warning disable MEAI001 // Going on with an answer is experimental.
+        { nameof(ChatOptions.ContinuationToken), new ChatOptions { ContinuationToken = ResponseContinuationToken.FromBytes(new byte[] { 1 }) } },
+#pragma warning restore MEAI001
         { nameof(ChatOptions.RawRepresentationFactory), new ChatOptions { RawRepresentationFactory = _ => null } },
         { "aries.refinement.enabled", ((ChatOptions?)null).WithoutRefinement() },
     };

@@ -98,6 +98,10 @@ public sealed class SelfRefiningChatClientTests
         { "tools", [new(ChatRole.User, "x")], new ChatOptions { Tools = [AIFunctionFactory.Create(() => 1, "one")] } },
         { "an answer in JSON", [new(ChatRole.User, "x")], new ChatOptions { ResponseFormat = ChatResponseFormat.Json } },
         { "a conversation of the service's", [new(ChatRole.User, "x")], new ChatOptions { ConversationId = "c" } },
+#pragma warning disable MEAI001 // Answers in the background are experimental.
+        { "an answer in the background", [new(ChatRole.User, "x")], new ChatOptions { AllowBackgroundResponses = true } },
+        { "the rest of an answer", [new(ChatRole.User, "x")], new ChatOptions { ContinuationToken = ResponseContinuationToken.FromBytes(new byte[] { 1 }) } },
+#pragma warning restore MEAI001
         { "tool calls in the history", [new(ChatRole.User, "x"), new(ChatRole.Assistant, [new FunctionCallContent("1", "f")]), new(ChatRole.Tool, [new FunctionResultContent("1", 5)])], null },
         { "a tool call between", [new(ChatRole.Assistant, [new FunctionCallContent("1", "f")]), new(ChatRole.User, "x")], null },
         { "an answer begun", [new(ChatRole.User, "x"), new(ChatRole.Assistant, "It is")], null },

@@ -159,6 +159,27 @@ public sealed class ResilientChatClientTests
         Assert.InRange(inner.Calls.Count, 3, 4);
     }
 
+    // What a caller gives up says nothing of the service.
+    [Fact]
+    public async Task GetResponseAsync_CallersCancel_LeavesTheCircuitClosed()
+    {
+        ScriptedChatClient inner = new(async (call, token) =>
+        {
+            await Task.Delay(call.Index < 4 ? Timeout.InfiniteTimeSpan : TimeSpan.Zero, token);
+            return ScriptedChatClient.Answer(call, "yes");
+        });
+        using ResilientChatClient client = new(inner, new ChatResilienceOptions { RetryCount = 0, MinimumThroughput = 2 }, _time);
+        for (int i = 0; i < 4; i++)
+        {
+            using CancellationTokenSource source = new();
+            Task<ChatResponse> call = client.GetResponseAsync("x", null, source.Token);
+            await source.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
+        }
+
+        Assert.Equal("yes", (await client.GetResponseAsync("x", null, Token)).Text);
+    }
+
     [Fact]
     public async Task GetStreamingResponseAsync_FailsBeforeItsFirstUpdate_IsRepeated()
     {
@@ -196,6 +217,33 @@ public sealed class ResilientChatClientTests
         using ResilientChatClient client = new(new HangingStream(), new ChatResilienceOptions { CallTimeout = TimeSpan.FromSeconds(9) }, _time);
 
         await Assert.ThrowsAsync<TimeoutException>(() => RunAsync(client.GetStreamingResponseAsync("x", null, Token).ToChatResponseAsync(Token)));
+    }
+
+    // Nobody waits for a call that was left behind; that it fails later is no unobserved failure of the app.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task GetResponseAsync_ClientThatHangsFailsLater_IsObserved(bool streams)
+    {
+        string message = $"late {streams}";
+        bool isUnobserved = false;
+        void OnUnobserved(object? sender, UnobservedTaskExceptionEventArgs failure) => isUnobserved |= failure.Exception.ToString().Contains(message, StringComparison.Ordinal);
+        TaskScheduler.UnobservedTaskException += OnUnobserved;
+        try
+        {
+            await LeaveBehindAsync(new IOException(message), streams);
+            for (int i = 0; i < 3; i++)
+            {
+                GC.Collect();
+                GC.WaitForPendingFinalizers();
+            }
+
+            Assert.False(isUnobserved);
+        }
+        finally
+        {
+            TaskScheduler.UnobservedTaskException -= OnUnobserved;
+        }
     }
 
     // The reader's own time is not the client's.
@@ -265,6 +313,19 @@ public sealed class ResilientChatClientTests
     internal static HttpRequestException TooMany(int seconds) => new("slow down", null, HttpStatusCode.TooManyRequests) { Data = { ["Retry-After"] = seconds } };
 
     internal static TimeSpan? ReadRetryAfter(Exception exception) => exception.Data["Retry-After"] is int seconds ? TimeSpan.FromSeconds(seconds) : null;
+
+    // In a method of its own, which keeps nothing of the call alive.
+    private async Task LeaveBehindAsync(Exception late, bool streams)
+    {
+        TaskCompletionSource<ChatResponse> answer = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        ScriptedChatClient inner = new((_, _) => answer.Task);
+        using ResilientChatClient client = new(inner, new ChatResilienceOptions { RetryCount = 0, CallTimeout = TimeSpan.FromSeconds(9) }, _time);
+        await Assert.ThrowsAsync<TimeoutException>(() => RunAsync(
+            streams ? client.GetStreamingResponseAsync("x", null, Token).ToChatResponseAsync(Token) : client.GetResponseAsync("x", null, Token)));
+
+        answer.SetException(late);
+        await Task.Delay(50, Token);
+    }
 
     private async Task<T> RunAsync<T>(Task<T> task)
     {

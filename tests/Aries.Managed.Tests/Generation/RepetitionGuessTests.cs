@@ -64,9 +64,8 @@ public sealed class RepetitionGuessTests
         RepetitionGuess guess = new();
         int[] text = [.. Enumerable.Range(1, 20), 1, 2];
         guess.Begin(null);
-        int[] lengths = [.. Enum.GetValues<WeightStorage>().Select(storage => guess.Guess(text, activeRows: 4, RepetitionGuess.PassRows(storage), limit: 16).Length)];
+        int[] lengths = [.. new[] { 4, 2, 1 }.Select(bytes => guess.Guess(text, activeRows: 4, RepetitionGuess.PassRows(bytes), limit: 16).Length)];
 
-        Assert.Equal([WeightStorage.Float32, WeightStorage.BFloat16, WeightStorage.Int8], Enum.GetValues<WeightStorage>());
         Assert.True(lengths[0] > lengths[1] && lengths[1] > lengths[2], string.Join(", ", lengths));
     }
 

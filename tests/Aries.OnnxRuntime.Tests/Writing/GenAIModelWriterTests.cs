@@ -239,6 +239,27 @@ public sealed class GenAIModelWriterTests(ExportedModels models)
         Assert.False(Path.Exists(target));
     }
 
+    // Four bits have no code for what is no number: written, it would be some weight.
+    [Theory]
+    [InlineData(float.NaN, true)]
+    [InlineData(float.PositiveInfinity, true)]
+    [InlineData(float.NaN, false)]
+    public void Write_WeightThatIsNoNumber_ThrowsAndWritesNothing(float weight, bool usesFourBits)
+    {
+        string source = models.CopyOf(ExportedModels.StoriesSource);
+        string path = Path.Combine(source, "model.safetensors");
+        byte[] bytes = File.ReadAllBytes(path);
+        BitConverter.TryWriteBytes(bytes.AsSpan(bytes.Length - sizeof(float)), weight);
+        File.WriteAllBytes(path, bytes);
+        string target = models.NewPath();
+
+        ModelFormatException exception = Assert.Throws<ModelFormatException>(
+            () => GenAIModelWriter.Write(source, target, new GenAIModelOptions { UsesFourBitWeights = usesFourBits }, TestContext.Current.CancellationToken));
+
+        Assert.Contains(".weight", exception.Problem, StringComparison.Ordinal);
+        Assert.False(Path.Exists(target));
+    }
+
     [Fact]
     public void Write_TruncatedWeights_Throws()
     {

@@ -11,7 +11,10 @@ namespace Aries;
 /// on the endpoint only as far as two servers of one model give different tokens for one seed. A request without a seed is passed on without one.
 /// </para>
 /// <para>A request that fails on every attempt has a response with <see cref="FinishReason.Error"/> that carries the last failure; the others go on.</para>
-/// <para>A stream is tried elsewhere until its first text; what was given cannot be taken back, so a failure after it is thrown.</para>
+/// <para>
+/// A stream is tried elsewhere until its first text. What was given cannot be taken back: a failure after it is thrown, or is the last update's where the endpoint gave it as a response. A stream that
+/// fails on every attempt throws the last failure.
+/// </para>
 /// </remarks>
 /// <threadsafety>Every member may be called concurrently; all calls share the endpoints' places. Dispose it when no call runs.</threadsafety>
 public sealed class BalancedPolicyModel : IPolicyModel
@@ -124,6 +127,7 @@ public sealed class BalancedPolicyModel : IPolicyModel
             PolicyEndpoint endpoint = await _pool.TakeAsync(last, cancellationToken).ConfigureAwait(false);
             Exception? failure = null;
             bool hasAnswered = false;
+            bool isOfEndpoint = false;
             try
             {
                 using Deadline deadline = new(_options.AttemptTimeout, _time, cancellationToken);
@@ -143,10 +147,10 @@ public sealed class BalancedPolicyModel : IPolicyModel
             }
             finally
             {
-                Return(endpoint, failure, hasAnswered);
+                isOfEndpoint = Return(endpoint, failure, hasAnswered);
             }
 
-            if (attempt == _options.MaxAttempts || !IsOfEndpoint(failure))
+            if (attempt == _options.MaxAttempts || !isOfEndpoint)
             {
                 return Response.Failed(failure);
             }
@@ -164,6 +168,7 @@ public sealed class BalancedPolicyModel : IPolicyModel
             PolicyEndpoint endpoint = await _pool.TakeAsync(last, cancellationToken).ConfigureAwait(false);
             Exception? failure = null;
             bool hasAnswered = false;
+            bool isOfEndpoint = false;
             EndpointStream stream = new(endpoint, request, _options.AttemptTimeout, _time, cancellationToken);
             try
             {
@@ -192,8 +197,14 @@ public sealed class BalancedPolicyModel : IPolicyModel
             }
             finally
             {
-                await stream.DisposeAsync().ConfigureAwait(false);
-                Return(endpoint, failure, hasAnswered && failure is null);
+                try
+                {
+                    await stream.DisposeAsync().ConfigureAwait(false);
+                }
+                finally
+                {
+                    isOfEndpoint = Return(endpoint, failure, hasAnswered && failure is null);
+                }
             }
 
             if (hasAnswered)
@@ -201,7 +212,7 @@ public sealed class BalancedPolicyModel : IPolicyModel
                 yield break;
             }
 
-            if (hasText || attempt == _options.MaxAttempts || !IsOfEndpoint(failure!))
+            if (hasText || attempt == _options.MaxAttempts || !isOfEndpoint)
             {
                 ExceptionDispatchInfo.Throw(failure!);
             }
@@ -210,19 +221,30 @@ public sealed class BalancedPolicyModel : IPolicyModel
         }
     }
 
-    private void Return(PolicyEndpoint endpoint, Exception? failure, bool hasAnswered)
+    /// <summary>Gives the place back, whatever the caller's rules do.</summary>
+    /// <returns>Whether there was a failure, and it was the endpoint's.</returns>
+    private bool Return(PolicyEndpoint endpoint, Exception? failure, bool hasAnswered)
     {
-        if (failure is null || !IsOfEndpoint(failure))
+        bool isOfEndpoint = false;
+        TimeSpan? retryAfter = null;
+        try
         {
-            _pool.Return(endpoint, hasAnswered);
+            isOfEndpoint = failure is not null && (_options.IsEndpointFailure?.Invoke(failure) ?? true);
+            retryAfter = isOfEndpoint ? _options.RetryAfter?.Invoke(failure!) : null;
+            return isOfEndpoint;
         }
-        else
+        finally
         {
-            _pool.ReturnFailed(endpoint, _options.RetryAfter?.Invoke(failure));
+            if (isOfEndpoint)
+            {
+                _pool.ReturnFailed(endpoint, retryAfter);
+            }
+            else
+            {
+                _pool.Return(endpoint, hasAnswered);
+            }
         }
     }
-
-    private bool IsOfEndpoint(Exception failure) => _options.IsEndpointFailure?.Invoke(failure) ?? true;
 
     // The caller's mistake, what no endpoint honours, and the caller's cancellation go to the caller.
     private static bool IsFailure(Exception exception, CancellationToken cancellationToken) => exception switch

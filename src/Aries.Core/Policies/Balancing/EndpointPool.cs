@@ -13,7 +13,7 @@ internal sealed class EndpointPool
     {
         _states = [.. endpoints.Select(endpoint => new State(endpoint))];
         (_options, _time) = (options, time);
-        Capacity = endpoints.Sum(endpoint => endpoint.MaxConcurrency);
+        Capacity = (int)Math.Min(int.MaxValue, endpoints.Sum(endpoint => (long)endpoint.MaxConcurrency));
     }
 
     /// <summary>Gets how many requests all endpoints take together.</summary>

@@ -5,33 +5,29 @@ internal sealed class EndpointStream(PolicyEndpoint endpoint, GenerationRequest 
 {
     private readonly CancellationTokenSource _source = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
     private IAsyncEnumerator<ResponseUpdate>? _updates;
-    private bool _hangs;
+    private Task<bool>? _move;
 
     /// <summary>Reads the next update; a stream that ends without its response fails.</summary>
     public async Task<ResponseUpdate> ReadAsync()
     {
         _updates ??= endpoint.Policy.GenerateStreamingAsync(request, _source.Token).GetAsyncEnumerator(_source.Token);
-        Task<bool> move = _updates.MoveNextAsync().AsTask();
+        _move = _updates.MoveNextAsync().AsTask();
         using Deadline deadline = new(timeout, time, cancellationToken);
-        try
-        {
-            return await BalancedPolicyModel.WaitAsync(move, deadline, cancellationToken).ConfigureAwait(false)
-                ? _updates.Current
-                : throw new InvalidOperationException($"The stream of the endpoint {endpoint.Name} ended without a response; its last update must carry one.");
-        }
-        catch
-        {
-            _hangs = !move.IsCompleted;
-            throw;
-        }
+        return await BalancedPolicyModel.WaitAsync(_move, deadline, cancellationToken).ConfigureAwait(false)
+            ? _updates.Current
+            : throw new InvalidOperationException($"The stream of the endpoint {endpoint.Name} ended without a response; its last update must carry one.");
     }
 
     public async ValueTask DisposeAsync()
     {
         await _source.CancelAsync().ConfigureAwait(false);
 
-        // An enumerator cannot be disposed while it moves: one that does not heed its token is left to itself.
-        if (_updates is not null && !_hangs)
+        if (_move is { IsCompleted: false })
+        {
+            // An enumerator cannot be disposed while it moves: one that does not heed its token is disposed when it lets go.
+            _ = _move.ContinueWith(_ => _updates!.DisposeAsync().AsTask(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        }
+        else if (_updates is not null)
         {
             await _updates.DisposeAsync().ConfigureAwait(false);
         }

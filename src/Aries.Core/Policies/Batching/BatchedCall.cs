@@ -58,13 +58,6 @@ internal sealed class BatchedCall(GenerationRequest[] requests, CancellationToke
             await RunAsync(policy, [.. calls.Take(half)], cancellationToken).ConfigureAwait(false);
             await RunAsync(policy, [.. calls.Skip(half)], cancellationToken).ConfigureAwait(false);
         }
-        catch (OperationCanceledException exception)
-        {
-            foreach (BatchedCall call in calls)
-            {
-                call._result.TrySetCanceled(exception.CancellationToken);
-            }
-        }
         catch (Exception exception)
         {
             foreach (BatchedCall call in calls)

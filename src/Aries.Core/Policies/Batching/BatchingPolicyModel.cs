@@ -21,6 +21,7 @@ public sealed class BatchingPolicyModel : IPolicyModel
     private readonly bool _ownsPolicy;
     private readonly Lock _lock = new();
     private readonly LinkedList<BatchedCall> _waiting = new();
+    private TaskCompletionSource? _filled;
     private bool _isRunning;
     private bool _isDisposed;
 
@@ -104,6 +105,11 @@ public sealed class BatchingPolicyModel : IPolicyModel
                 _isRunning = true;
             }
 
+            if (_filled is not null && HasFullPass())
+            {
+                _filled.TrySetResult();
+            }
+
             return place;
         }
     }
@@ -112,9 +118,9 @@ public sealed class BatchingPolicyModel : IPolicyModel
     {
         while (true)
         {
-            if (_options.MaxDelay > TimeSpan.Zero && !HasFullPass())
+            if (_options.MaxDelay > TimeSpan.Zero)
             {
-                await Task.Delay(_options.MaxDelay, _time).ConfigureAwait(false);
+                await GatherAsync().ConfigureAwait(false);
             }
 
             List<BatchedCall> calls = TakePass();
@@ -127,13 +133,31 @@ public sealed class BatchingPolicyModel : IPolicyModel
         }
     }
 
-    private bool HasFullPass()
+    private async Task GatherAsync()
     {
+        Task filled;
         lock (_lock)
         {
-            return _waiting.Sum(call => call.Requests.Length) >= _options.MaxBatchSize;
+            if (HasFullPass())
+            {
+                return;
+            }
+
+            _filled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            filled = _filled.Task;
+        }
+
+        try
+        {
+            await filled.WaitAsync(_options.MaxDelay, _time).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            // Who has not come by now has to wait for the next pass.
         }
     }
+
+    private bool HasFullPass() => _waiting.Sum(call => (long)call.Requests.Length) >= _options.MaxBatchSize;
 
     // Empty, and then nothing runs any more, when no call waits.
     private List<BatchedCall> TakePass()

@@ -1,6 +1,5 @@
 using System.ComponentModel;
 using System.Diagnostics;
-using System.Globalization;
 using System.Text;
 
 namespace Aries;
@@ -13,8 +12,8 @@ internal static class CommandProcess
 
     /// <summary>Runs a command.</summary>
     /// <param name="start">The program and its arguments.</param>
-    /// <param name="idPath">A file that names the process while it runs, for <see cref="KillLeftover"/>.</param>
-    /// <param name="onLine">Told each line of both outputs, one at a time.</param>
+    /// <param name="idPath">A file that names the process while it runs, for <see cref="LeftoverProcess.Kill"/>.</param>
+    /// <param name="onLine">Told each line of both outputs, one at a time, and none once this has ended. What it throws ends the command.</param>
     /// <param name="cancellationToken">Kills the process tree.</param>
     /// <returns>The exit code.</returns>
     /// <exception cref="ExternalTrainingException">The program cannot be started.</exception>
@@ -24,25 +23,36 @@ internal static class CommandProcess
         start.RedirectStandardInput = start.RedirectStandardOutput = start.RedirectStandardError = true;
         start.StandardOutputEncoding = start.StandardErrorEncoding = Encoding.UTF8;
         using Process process = Start(start);
-        process.StandardInput.Close();
-        await File.WriteAllTextAsync(idPath, string.Create(CultureInfo.InvariantCulture, $"{process.Id} {process.StartTime.ToUniversalTime().Ticks}"), CancellationToken.None).ConfigureAwait(false);
         Lock gate = new();
-        Task outputs = Task.WhenAll(ReadAsync(process.StandardOutput, onLine, gate), ReadAsync(process.StandardError, onLine, gate));
+        bool isOver = false;
         try
         {
+            process.StandardInput.Close();
+            await LeftoverProcess.WriteIdAsync(process, idPath).ConfigureAwait(false);
             Task exit = process.WaitForExitAsync(cancellationToken);
-            if (await Task.WhenAny(exit, outputs).ConfigureAwait(false) == outputs)
+
+            // On threads of their own: where a next line is always there already, reading never waits, and nothing behind it would run.
+            List<Task> running = [exit, .. new[] { process.StandardOutput, process.StandardError }.Select(output => Task.Run(() => ReadAsync(output, Tell), CancellationToken.None))];
+            while (running.Contains(exit))
             {
-                // Whoever is told a line may throw; nobody reads on then, and a command that nobody reads would wait for ever.
+                // Whoever is told a line may throw; nobody reads that output on then, and a command that nobody reads would wait for ever.
+                Task ended = await Task.WhenAny(running).ConfigureAwait(false);
+                running.Remove(ended);
+                await ended.ConfigureAwait(false);
+            }
+
+            Task outputs = Task.WhenAll(running);
+            if (await Task.WhenAny(outputs, Task.Delay(OutputGrace, CancellationToken.None)).ConfigureAwait(false) == outputs)
+            {
                 await outputs.ConfigureAwait(false);
             }
 
-            await exit.ConfigureAwait(false);
-            await Task.WhenAny(outputs, Task.Delay(OutputGrace, CancellationToken.None)).ConfigureAwait(false);
             return process.ExitCode;
         }
         finally
         {
+            // Without the gate: a reader that always has a next line may keep it from everybody else as long as the command writes.
+            Volatile.Write(ref isOver, true);
             if (!process.HasExited)
             {
                 process.Kill(entireProcessTree: true);
@@ -50,40 +60,22 @@ internal static class CommandProcess
             }
 
             File.Delete(idPath);
-        }
-    }
-
-    /// <summary>Kills the command that a process which is no more has left running: two of them must not write to one folder.</summary>
-    public static void KillLeftover(string idPath)
-    {
-        if (!File.Exists(idPath))
-        {
-            return;
-        }
-
-        string[] parts = File.ReadAllText(idPath).Split(' ');
-        if (parts is [{ } id, { } started]
-            && int.TryParse(id, CultureInfo.InvariantCulture, out int processId)
-            && long.TryParse(started, CultureInfo.InvariantCulture, out long ticks))
-        {
-            try
+            lock (gate)
             {
-                using Process process = Process.GetProcessById(processId);
+                // Whoever is told a line in this moment is waited for.
+            }
+        }
 
-                // Numbers of processes come again: the start tells one from another. It is computed from the boot time, to about a hundredth of a second.
-                if (Math.Abs(process.StartTime.ToUniversalTime().Ticks - ticks) < TimeSpan.TicksPerSecond)
+        void Tell(string line)
+        {
+            lock (gate)
+            {
+                if (!Volatile.Read(ref isOver))
                 {
-                    process.Kill(entireProcessTree: true);
-                    process.WaitForExit();
+                    onLine(line);
                 }
             }
-            catch (Exception exception) when (exception is ArgumentException or InvalidOperationException)
-            {
-                // It has ended.
-            }
         }
-
-        File.Delete(idPath);
     }
 
     private static Process Start(ProcessStartInfo start)
@@ -99,14 +91,11 @@ internal static class CommandProcess
         }
     }
 
-    private static async Task ReadAsync(StreamReader reader, Action<string> onLine, Lock gate)
+    private static async Task ReadAsync(StreamReader reader, Action<string> tell)
     {
         while (await reader.ReadLineAsync().ConfigureAwait(false) is { } line)
         {
-            lock (gate)
-            {
-                onLine(line);
-            }
+            tell(line);
         }
     }
 }

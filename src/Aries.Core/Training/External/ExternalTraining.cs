@@ -46,7 +46,7 @@ internal sealed class ExternalTraining(string folder, ExternalCommand command, E
     /// <summary>Removes what an earlier call left.</summary>
     public void Clear()
     {
-        CommandProcess.KillLeftover(ProcessPath);
+        LeftoverProcess.Kill(ProcessPath);
         _files.DeleteDirectory(folder);
     }
 
@@ -54,7 +54,7 @@ internal sealed class ExternalTraining(string folder, ExternalCommand command, E
     /// <exception cref="ExternalTrainingException">The folder holds another request.</exception>
     public async Task PrepareAsync(JsonObject identity, Func<string, Task> writeRows, CancellationToken cancellationToken)
     {
-        CommandProcess.KillLeftover(ProcessPath);
+        LeftoverProcess.Kill(ProcessPath);
         bool isNew = !File.Exists(RequestPath);
         if (isNew)
         {
