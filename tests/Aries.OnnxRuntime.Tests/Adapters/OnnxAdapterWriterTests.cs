@@ -39,10 +39,10 @@ public sealed class OnnxAdapterWriterTests(ExportedModels models)
     {
         int[] tokens = Encode("Once upon a time, there was a little girl named Lily.");
         using DecoderGraph bound = DecoderGraph.Load(models.Adaptable, GenAIConfig.Read(models.Adaptable), Golden, threadCount: 1);
-        bound.EnsureCache(1, tokens.Length);
+        bound.EnsureCache(1, tokens.Length, kept: []);
         using GraphSession session = GraphSession.Load(models.Adaptable, "model.onnx", threadCount: 1);
 
-        float[] expected = bound.Run(0, tokens, [tokens.Length], TestContext.Current.CancellationToken).ToArray();
+        float[] expected = bound.Run(0, tokens, [tokens.Length], tokens.Length, TestContext.Current.CancellationToken).ToArray();
         float[] actual = Run(session.Session, Written(models.Adaptable), tokens);
         float[] without = Run(session.Session, adapterPath: null, tokens);
 
@@ -60,10 +60,10 @@ public sealed class OnnxAdapterWriterTests(ExportedModels models)
         RandomAdapter.Write(adapter, LlamaConfigReader.Read(ExportedModels.StoriesSource), new LoraOptions { Rank = rank, Alpha = 1.5f, Targets = targets });
         int[] tokens = Encode("Tom and his mom went to the store.");
         using DecoderGraph bound = DecoderGraph.Load(models.Adaptable, GenAIConfig.Read(models.Adaptable), adapter, threadCount: 1);
-        bound.EnsureCache(1, tokens.Length);
+        bound.EnsureCache(1, tokens.Length, kept: []);
         using GraphSession session = GraphSession.Load(models.Adaptable, "model.onnx", threadCount: 1);
 
-        float[] expected = bound.Run(0, tokens, [tokens.Length], TestContext.Current.CancellationToken).ToArray();
+        float[] expected = bound.Run(0, tokens, [tokens.Length], tokens.Length, TestContext.Current.CancellationToken).ToArray();
         float[] actual = Run(session.Session, Written(models.Adaptable, adapter), tokens);
 
         Assert.All(expected.Zip(actual), pair => Assert.Equal(pair.First, pair.Second, 1e-5));
@@ -75,10 +75,10 @@ public sealed class OnnxAdapterWriterTests(ExportedModels models)
         string folder = models.Write(ExportedModels.StoriesSource, new GenAIModelOptions { FloatType = OnnxFloatType.Float16, AdapterTargets = LoraProjections.All });
         int[] tokens = Encode("The sun was hot.");
         using DecoderGraph bound = DecoderGraph.Load(folder, GenAIConfig.Read(folder), Golden, threadCount: 1);
-        bound.EnsureCache(1, tokens.Length);
+        bound.EnsureCache(1, tokens.Length, kept: []);
         using GraphSession session = GraphSession.Load(folder, "model.onnx", threadCount: 1);
 
-        float[] expected = bound.Run(0, tokens, [tokens.Length], TestContext.Current.CancellationToken).ToArray();
+        float[] expected = bound.Run(0, tokens, [tokens.Length], tokens.Length, TestContext.Current.CancellationToken).ToArray();
         float[] actual = Run(session.Session, Written(folder), tokens);
 
         Assert.All(expected.Zip(actual), pair => Assert.Equal(pair.First, pair.Second, 1e-5));
