@@ -6,7 +6,7 @@ namespace Aries.Benchmarks.GenAI;
 /// <summary>What the binding to ONNX Runtime GenAI costs a token, beside the library and the sampler: the calls of a step, alone and in a batch of 32.</summary>
 /// <remarks>The goal is less than 2 µs and no allocation a token.</remarks>
 [MemoryDiagnoser]
-public class GenAIBindingBenchmarks
+public class GenAIBindingBenchmarks : IDisposable
 {
     private const int BatchSize = 32;
 
@@ -38,11 +38,12 @@ public class GenAIBindingBenchmarks
     }
 
     [GlobalCleanup]
-    public void Cleanup()
+    public void Dispose()
     {
         _batch.Dispose();
         _single.Dispose();
         _model.Dispose();
+        GC.SuppressFinalize(this);
     }
 
     /// <summary>One token of a sequence that is decoded alone.</summary>

@@ -129,7 +129,14 @@ public sealed class GenAIPolicyModelTests(GenAIFolders folders) : FakeLibraryTes
             json["model"]!["pad_token_id"] = json["model"]!["eos_token_id"] is JsonArray ends ? ends[0]!.DeepClone() : json["model"]!["eos_token_id"]!.DeepClone();
             json["search"] = new JsonObject
             {
-                ["do_sample"] = true, ["repetition_penalty"] = 1.4, ["top_k"] = 3, ["temperature"] = 0.3, ["min_length"] = 20, ["no_repeat_ngram_size"] = 2, ["num_beams"] = 2, ["chunk_size"] = 2,
+                ["do_sample"] = true,
+                ["repetition_penalty"] = 1.4,
+                ["top_k"] = 3,
+                ["temperature"] = 0.3,
+                ["min_length"] = 20,
+                ["no_repeat_ngram_size"] = 2,
+                ["num_beams"] = 2,
+                ["chunk_size"] = 2,
             };
         });
         using GenAIPolicyModel model = Load(folder, GenAIFolders.StoriesSource);
