@@ -30,8 +30,8 @@ switch (args)
     case ["onnx", ..]:
         OnnxTables.Print(Console.Out, args.AsSpan(1));
         break;
-    case ["genai", string natives, string model]:
-        await GenAIChainTable.PrintAsync(Console.Out, natives, model).ConfigureAwait(false);
+    case ["genai", string natives, string model, .. string[] words]:
+        await GenAIChainTable.PrintAsync(Console.Out, natives, model, words.Length > 0 ? [.. words.Select(int.Parse)] : [64, 256]).ConfigureAwait(false);
         break;
     default:
         BenchmarkSwitcher.FromAssembly(typeof(Clock).Assembly).Run(args);

@@ -10,15 +10,19 @@ internal static class GenAIChainTable
     private const int TurnCount = 4;
     private const int RoundCount = 3;
 
-    /// <summary>Prints the table: <c>native-folder model-folder</c>.</summary>
-    public static async Task PrintAsync(TextWriter output, string nativeFolder, string modelFolder)
+    /// <summary>Prints the table.</summary>
+    /// <param name="output">Where to.</param>
+    /// <param name="nativeFolder">The folder of the native libraries.</param>
+    /// <param name="modelFolder">The model; its context holds the longest chain.</param>
+    /// <param name="wordCounts">The words of the questions.</param>
+    public static async Task PrintAsync(TextWriter output, string nativeFolder, string modelFolder, IReadOnlyList<int> wordCounts)
     {
         GenAIPolicyOptions options = new() { NativeLibraryFolder = nativeFolder, MaxDraftLength = 0 };
         using GenAIPolicyModel reusing = GenAIPolicyModel.Load(modelFolder, options with { KeepsLastSequence = true });
         using GenAIPolicyModel fresh = GenAIPolicyModel.Load(modelFolder, options with { KeepsLastSequence = false });
         output.WriteLine("| words of the question | prompt tokens of the chain | fresh, s | reused, s | fresh ÷ reused |");
         output.WriteLine("| ---: | ---: | ---: | ---: | ---: |");
-        foreach (int words in (int[])[64, 256])
+        foreach (int words in wordCounts)
         {
             (double freshSeconds, double reusedSeconds, long tokens) = (double.MaxValue, double.MaxValue, 0);
             for (int round = 0; round < RoundCount; round++)

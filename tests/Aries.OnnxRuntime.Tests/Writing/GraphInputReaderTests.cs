@@ -16,7 +16,9 @@ public sealed class GraphInputReaderTests(ExportedModels models)
         Assert.Equal(
             expected.Select(input => $"{input.Key} {(int)input.Value.ElementDataType} {string.Join(',', input.Value.Dimensions.Select(size => Math.Max(size, 0)))}").Order(),
             inputs.Select(input => $"{input.Name} {input.ElementType} {string.Join(',', input.Dimensions)}").Order());
-        Assert.Equal(2 + (2 * 5) + (2 * 7 * 5), inputs.Count);
+
+        // Tokens, mask and the start of the logits; keys and values, and seven projections' matrices, of five layers.
+        Assert.Equal(3 + (2 * 5) + (2 * 7 * 5), inputs.Count);
     }
 
     [Fact]
