@@ -100,9 +100,7 @@ internal sealed partial class AttentionWork
             for (int start = item.Part * PartKeys; start < end; start += TileKeys)
             {
                 AttentionTile tile = TileAt(start, segment, block);
-                SlotRange next = item.HeadCount == _config.KeyValueHeadCount && start + TileKeys < end
-                    ? RunAt(segment, start + TileKeys, Math.Min(TileKeys, end - start - TileKeys))
-                    : default;
+                SlotRange next = item.HeadCount > 1 && start + TileKeys < end ? RunAt(segment, start + TileKeys, Math.Min(TileKeys, end - start - TileKeys)) : default;
                 for (int head = 0; head < item.HeadCount; head++)
                 {
                     ForwardTile<TSimd, TVector>(tile, scratch, segment, keys, values, item.FirstHead + head, head * queries, next);
