@@ -137,7 +137,7 @@ public class PeftAdapterTests
         LlamaWeights model = Stories();
         string path = Path.Combine(copy, "adapter_config.json");
 
-        int refused = Fuzz.Run(
+        int refused = Fuzz.Run<ModelFormatException>(
             File.ReadAllBytes(path),
             input =>
             {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Aries.TestKit;
 using CsCheck;
 
 namespace Aries.Managed.Tests;

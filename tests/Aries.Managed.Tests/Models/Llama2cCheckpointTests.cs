@@ -63,7 +63,7 @@ public class Llama2cCheckpointTests
         byte[] valid = new byte[(header.Length + 6 + 2 + 16 + 2 + 6 + 2 + 2) * 4];
         Buffer.BlockCopy(header, 0, valid, 0, header.Length * 4);
 
-        int refused = Fuzz.Run(
+        int refused = Fuzz.Run<ModelFormatException>(
             valid,
             input =>
             {

@@ -1,3 +1,5 @@
+using Aries.TestKit;
+
 namespace Aries.Managed.Tests;
 
 public class SafetensorsFolderTests
@@ -74,7 +76,7 @@ public class SafetensorsFolderTests
         WriteShards(folder);
         string index = folder.At("model.safetensors.index.json");
 
-        int refused = Fuzz.Run(
+        int refused = Fuzz.Run<ModelFormatException>(
             """{"metadata":{"total_size":12},"weight_map":{"a":"one.safetensors","b":"two.safetensors"}}"""u8.ToArray(),
             input =>
             {

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Aries.Preferences;
+using Aries.TestKit;
 
 namespace Aries.Managed.Tests;
 

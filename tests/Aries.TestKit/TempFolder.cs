@@ -1,12 +1,14 @@
-namespace Aries.Managed.Tests;
+namespace Aries.TestKit;
 
 /// <summary>A folder of its own for one test, deleted with it.</summary>
-internal sealed class TempFolder : IDisposable
+public sealed class TempFolder : IDisposable
 {
     private readonly DirectoryInfo _directory = Directory.CreateTempSubdirectory("aries-test-");
 
+    /// <summary>Gets the path of the folder.</summary>
     public string Path => _directory.FullName;
 
+    /// <summary>Gets a path below the folder.</summary>
     public string At(params string[] parts) => System.IO.Path.Combine([Path, .. parts]);
 
     /// <summary>Copies the files of a folder into a new one below this.</summary>
@@ -23,5 +25,6 @@ internal sealed class TempFolder : IDisposable
         return target;
     }
 
+    /// <inheritdoc />
     public void Dispose() => _directory.Delete(recursive: true);
 }

@@ -1,4 +1,6 @@
-namespace Aries.Managed.Tests;
+using Aries.TestKit;
+
+namespace Aries.LocalModels.Tests;
 
 public class AtomicOutputTests
 {

@@ -1,4 +1,4 @@
-namespace Aries.Managed.Tests;
+namespace Aries.LocalModels.Tests;
 
 public sealed class RepetitionGuessTests
 {

@@ -1,13 +1,14 @@
 using System.Buffers.Binary;
 using System.Text;
 using System.Text.Json;
-using Aries.TestKit;
 
-namespace Aries.Managed.Tests;
+namespace Aries.TestKit;
 
 /// <summary>Reads <c>golden/sampling</c>.</summary>
-internal static class GoldenSampling
+public static class GoldenSampling
 {
+    /// <summary>Reads a JSON file.</summary>
+    /// <param name="parts">The path under <c>tests/golden</c>.</param>
     public static JsonElement Read(params string[] parts)
     {
         using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(TestData.Golden(parts)));
@@ -36,7 +37,9 @@ internal static class GoldenSampling
         return vectors;
     }
 
+    /// <summary>Gets the items of a JSON array as integers.</summary>
     public static int[] Ints(JsonElement array) => [.. array.EnumerateArray().Select(item => item.GetInt32())];
 
+    /// <summary>Gets the items of a JSON array, rounded to float32.</summary>
     public static float[] Floats(JsonElement array) => [.. array.EnumerateArray().Select(item => (float)item.GetDouble())];
 }

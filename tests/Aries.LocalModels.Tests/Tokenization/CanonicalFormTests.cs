@@ -1,7 +1,7 @@
 using System.Text;
 using CsCheck;
 
-namespace Aries.Managed.Tests;
+namespace Aries.LocalModels.Tests;
 
 public class CanonicalFormTests
 {

@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json.Nodes;
 
-namespace Aries.Managed.Tests;
+namespace Aries.LocalModels.Tests;
 
 /// <summary>Makes small byte-level tokenizers: all bytes, merges learnt from a seeded text, and the special tokens that are asked for.</summary>
 internal static class SmallTokenizer

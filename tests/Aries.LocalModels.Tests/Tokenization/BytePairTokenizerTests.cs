@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using CsCheck;
 
-namespace Aries.Managed.Tests;
+namespace Aries.LocalModels.Tests;
 
 public class BytePairTokenizerTests
 {

@@ -1,7 +1,7 @@
 using System.Text;
 using CsCheck;
 
-namespace Aries.Managed.Tests;
+namespace Aries.LocalModels.Tests;
 
 /// <summary>Random texts of any assigned or unassigned code points, with more of what tokenizers treat apart.</summary>
 internal static class UnicodeText

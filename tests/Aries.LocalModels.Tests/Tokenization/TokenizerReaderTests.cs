@@ -3,7 +3,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Aries.TestKit;
 
-namespace Aries.Managed.Tests;
+namespace Aries.LocalModels.Tests;
 
 public class TokenizerReaderTests
 {
@@ -101,7 +101,7 @@ public class TokenizerReaderTests
     {
         byte[] valid = Encoding.UTF8.GetBytes(SmallTokenizer.Json(SmallTokenizer.Llama3Steps, merges: 5, special: ["<|a|>"]));
 
-        int refused = Fuzz.Run(
+        int refused = Fuzz.Run<ModelFormatException>(
             valid,
             input =>
             {
@@ -127,7 +127,7 @@ public class TokenizerReaderTests
     {
         byte[] valid = File.ReadAllBytes(TestData.Golden("stories260K-hf", "tokenizer.bin"));
 
-        int refused = Fuzz.Run(valid, input => Llama2cTokenizerReader.Read(input, "tokenizer.bin"), count: 3000, allocationLimit: 2_000_000);
+        int refused = Fuzz.Run<ModelFormatException>(valid, input => Llama2cTokenizerReader.Read(input, "tokenizer.bin"), count: 3000, allocationLimit: 2_000_000);
 
         Assert.True(refused > 500, $"Only {refused} inputs were refused.");
     }

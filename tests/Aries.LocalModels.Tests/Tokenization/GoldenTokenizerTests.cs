@@ -2,7 +2,7 @@ using System.Text.Json;
 using Aries.TestKit;
 using CsCheck;
 
-namespace Aries.Managed.Tests;
+namespace Aries.LocalModels.Tests;
 
 public class GoldenTokenizerTests
 {

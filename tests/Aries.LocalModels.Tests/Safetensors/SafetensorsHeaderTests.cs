@@ -1,6 +1,7 @@
 using System.Text;
+using Aries.TestKit;
 
-namespace Aries.Managed.Tests;
+namespace Aries.LocalModels.Tests;
 
 public class SafetensorsHeaderTests
 {
@@ -50,7 +51,7 @@ public class SafetensorsHeaderTests
     [Fact]
     public void Parse_DamagedInput_ThrowsOnlyItsOwnException()
     {
-        int refused = Fuzz.Run(
+        int refused = Fuzz.Run<ModelFormatException>(
             Encoding.UTF8.GetBytes(Valid), input => SafetensorsHeader.Parse(input, 32, "x.safetensors"), count: 20_000, allocationLimit: 200_000);
 
         Assert.True(refused > 10_000, $"Only {refused} inputs were refused.");

@@ -1,6 +1,6 @@
 using CsCheck;
 
-namespace Aries.Managed.Tests;
+namespace Aries.LocalModels.Tests;
 
 public sealed class ResponseTextTests
 {

@@ -1,15 +1,19 @@
-namespace Aries.Managed.Tests;
+using Xunit;
+
+namespace Aries.TestKit;
 
 /// <summary>Feeds a parser damaged input and checks that it fails with its own exception only, within a bound on memory.</summary>
-internal static class Fuzz
+public static class Fuzz
 {
     /// <summary>Runs a parser on mutations of a valid input and on random bytes.</summary>
+    /// <typeparam name="TException">The exception that the parser refuses with.</typeparam>
     /// <param name="valid">An input that the parser accepts.</param>
     /// <param name="parse">The parser.</param>
     /// <param name="count">How many inputs to try.</param>
     /// <param name="allocationLimit">How many bytes one call may allocate; far below what a forged count could ask for.</param>
     /// <returns>How many inputs were refused: a fuzz test that refuses none has not reached the parser.</returns>
-    public static int Run(byte[] valid, Action<byte[]> parse, int count, long allocationLimit)
+    public static int Run<TException>(byte[] valid, Action<byte[]> parse, int count, long allocationLimit)
+        where TException : Exception
     {
         parse(valid);
         Random random = new(20251);
@@ -22,7 +26,7 @@ internal static class Fuzz
             {
                 parse(input);
             }
-            catch (ModelFormatException)
+            catch (TException)
             {
                 refused++;
             }

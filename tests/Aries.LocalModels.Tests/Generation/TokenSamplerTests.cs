@@ -1,7 +1,8 @@
 using System.Text.Json;
+using Aries.TestKit;
 using CsCheck;
 
-namespace Aries.Managed.Tests;
+namespace Aries.LocalModels.Tests;
 
 public sealed class TokenSamplerTests
 {

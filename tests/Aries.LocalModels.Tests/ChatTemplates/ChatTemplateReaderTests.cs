@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
+using Aries.TestKit;
 
-namespace Aries.Managed.Tests;
+namespace Aries.LocalModels.Tests;
 
 public class ChatTemplateReaderTests
 {
@@ -92,7 +93,7 @@ public class ChatTemplateReaderTests
         string path = folder.At("tokenizer_config.json");
         byte[] valid = System.Text.Encoding.UTF8.GetBytes(new JsonObject { ["chat_template"] = new JsonArray(new JsonObject { ["name"] = "default", ["template"] = ChatMlJinja }) }.ToJsonString());
 
-        int refused = Fuzz.Run(
+        int refused = Fuzz.Run<ModelFormatException>(
             valid,
             input =>
             {

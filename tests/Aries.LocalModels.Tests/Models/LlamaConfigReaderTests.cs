@@ -1,7 +1,8 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using Aries.TestKit;
 
-namespace Aries.Managed.Tests;
+namespace Aries.LocalModels.Tests;
 
 public class LlamaConfigReaderTests
 {
@@ -157,7 +158,7 @@ public class LlamaConfigReaderTests
             {"rope_scaling":{"factor":32.0,"high_freq_factor":4.0,"low_freq_factor":1.0,"original_max_position_embeddings":8192,"rope_type":"llama3"},"architectures":["LlamaForCausalLM"]}
             """));
 
-        int refused = Fuzz.Run(valid, input => Read(input), count: 20_000, allocationLimit: 200_000);
+        int refused = Fuzz.Run<ModelFormatException>(valid, input => Read(input), count: 20_000, allocationLimit: 200_000);
 
         Assert.True(refused > 10_000, $"Only {refused} inputs were refused.");
     }

@@ -1,4 +1,4 @@
-namespace Aries.Managed.Tests;
+namespace Aries.LocalModels.Tests;
 
 /// <summary>Expected texts follow the Jinja templates that the models' folders hold, with the generation prompt at the end.</summary>
 public class ChatTemplateTests
