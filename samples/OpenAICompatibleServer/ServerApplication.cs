@@ -28,6 +28,12 @@ internal static class ServerApplication
 
         // Some time after the grace, in which running answers are told that the server stops.
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownGrace + TimeSpan.FromSeconds(5));
+        if (options.ApiKey is null)
+        {
+            // A browser takes a web page whose name was made to lead to this machine for the server's own. The host's filter, which runs before all else, knows it by that name.
+            builder.Services.AddHostFiltering(filter => filter.AllowedHosts = ["localhost", "127.0.0.1", "[::1]", new UriBuilder("http", options.Address.ToString()).Uri.Host]);
+        }
+
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(new ServedModels(policy, options));
         builder.Services.AddSingleton<ChatEndpoint>();

@@ -172,6 +172,29 @@ public sealed class ServerTests
         Assert.Equal("invalid_api_key", (await RunningServer.ReadErrorAsync(response)).Code);
     }
 
+    // A page whose name was pointed at this machine is of one origin with the server, and would read its answers: only the Host header tells.
+    [Theory]
+    [InlineData("evil.example", null, HttpStatusCode.BadRequest)]
+    [InlineData("localhost.evil.example", null, HttpStatusCode.BadRequest)]
+    [InlineData("192.168.1.2", null, HttpStatusCode.BadRequest)]
+    [InlineData("localhost", null, HttpStatusCode.OK)]
+    [InlineData("127.0.0.1", null, HttpStatusCode.OK)]
+    [InlineData("[::1]", null, HttpStatusCode.OK)]
+    [InlineData("models.example", "right", HttpStatusCode.OK)]
+    public async Task Send_HostThatIsNotThisMachine_IsRefusedWhereNoKeyIsAskedFor(string host, string? key, HttpStatusCode expected)
+    {
+        using ToyPolicyModel policy = new();
+        await using RunningServer server = await RunningServer.StartAsync(policy, new ServerOptions { ApiKey = key });
+        using HttpRequestMessage message = new(HttpMethod.Get, "models");
+        message.Headers.Host = $"{host}:{server.Http.BaseAddress!.Port}";
+        message.Headers.Authorization = key is null ? null : new("Bearer", key);
+
+        using HttpResponseMessage response = await server.Http.SendAsync(message, Token);
+
+        Assert.Equal(expected, response.StatusCode);
+        Assert.Equal(expected != HttpStatusCode.OK, (await response.Content.ReadAsStringAsync(Token)).Contains("Invalid Hostname", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task Post_ThePolicyFails_Is500WithoutItsInnerMessageAndTheServerLives()
     {

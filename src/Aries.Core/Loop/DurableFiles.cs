@@ -55,12 +55,12 @@ internal class DurableFiles
     public AppendOnlyFile OpenAppend(string path) => Guard("open", path, () => new AppendOnlyFile(path, this));
 
     /// <summary>Takes the lock of a folder, which the operating system gives back when the process ends, however it ends.</summary>
-    public FileStream Lock(string path)
+    public FileStream Lock(string path, FileOptions options = FileOptions.None)
     {
         try
         {
             BeforeOperation("lock", path);
-            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, bufferSize: 0, options);
         }
         catch (IOException exception) when (File.Exists(path))
         {

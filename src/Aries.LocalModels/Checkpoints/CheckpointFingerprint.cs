@@ -84,10 +84,12 @@ public static class CheckpointFingerprint
 
         if (isGenAI)
         {
-            // The graph, and the files beside it that hold its weights.
-            foreach (string path in Directory.GetFiles(folder, "*.onnx*").Order(StringComparer.Ordinal))
+            // The graphs, what is named after them, and the files that hold their weights under names of any kind.
+            string[] names = [.. Directory.GetFiles(folder, "*.onnx*").Select(path => Path.GetFileName(path))];
+            IEnumerable<string> weightNames = names.Where(name => name.EndsWith(".onnx", StringComparison.Ordinal)).SelectMany(name => GraphDataFiles.Read(Path.Combine(folder, name)));
+            foreach (string name in names.Union(weightNames).Order(StringComparer.Ordinal))
             {
-                AddFile(hash, Path.GetFileName(path), path, cancellationToken);
+                AddFile(hash, name, Path.Combine(folder, name), cancellationToken);
             }
 
             return;

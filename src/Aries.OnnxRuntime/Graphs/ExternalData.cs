@@ -11,6 +11,9 @@ internal sealed class ExternalData(Stream stream, string fileName, OnnxFloatType
     // Of a cache line: a kernel may read the mapped file in place.
     private const int Alignment = 64;
 
+    // How many floats are rounded and written at a time: a span of bytes ends at 2 GiB, and a tensor need not.
+    private const int PieceLength = 1 << 20;
+
     /// <summary>Gets the type of the floats.</summary>
     public OnnxFloatType FloatType => floatType;
 
@@ -35,24 +38,45 @@ internal sealed class ExternalData(Stream stream, string fileName, OnnxFloatType
 
     /// <summary>Writes floats in <see cref="FloatType"/>.</summary>
     /// <exception cref="OverflowException">A value is beyond the range of half precision.</exception>
-    public TensorProto Write(string name, ReadOnlySpan<float> values, params long[] shape) =>
-        WriteBytes(name, ElementType, ((GraphFloatType)ElementType).Bytes(values, name), shape);
+    public TensorProto Write(string name, ReadOnlySpan<float> values, params long[] shape)
+    {
+        long offset = Align();
+        for (ReadOnlySpan<float> rest = values; !rest.IsEmpty;)
+        {
+            ReadOnlySpan<float> piece = rest[..Math.Min(PieceLength, rest.Length)];
+            stream.Write(((GraphFloatType)ElementType).Bytes(piece, name));
+            rest = rest[piece.Length..];
+        }
+
+        return Tensor(name, ElementType, offset, shape);
+    }
 
     /// <summary>Writes bytes that are in the form of their type already.</summary>
     public TensorProto WriteBytes(string name, TensorProto.Types.DataType type, ReadOnlySpan<byte> bytes, params long[] shape)
+    {
+        long offset = Align();
+        stream.Write(bytes);
+        return Tensor(name, type, offset, shape);
+    }
+
+    private long Align()
     {
         while (stream.Position % Alignment != 0)
         {
             stream.WriteByte(0);
         }
 
-        long offset = stream.Position;
-        stream.Write(bytes);
+        return stream.Position;
+    }
+
+    // Its bytes are those from the offset to where the stream now is.
+    private TensorProto Tensor(string name, TensorProto.Types.DataType type, long offset, long[] shape)
+    {
         TensorProto tensor = new() { Name = name, DataType = (int)type, DataLocation = TensorProto.Types.DataLocation.External };
         tensor.Dims.AddRange(shape);
         tensor.ExternalData.Add(new StringStringEntryProto { Key = "location", Value = fileName });
         tensor.ExternalData.Add(new StringStringEntryProto { Key = "offset", Value = offset.ToString(CultureInfo.InvariantCulture) });
-        tensor.ExternalData.Add(new StringStringEntryProto { Key = "length", Value = bytes.Length.ToString(CultureInfo.InvariantCulture) });
+        tensor.ExternalData.Add(new StringStringEntryProto { Key = "length", Value = (stream.Position - offset).ToString(CultureInfo.InvariantCulture) });
         return tensor;
     }
 }

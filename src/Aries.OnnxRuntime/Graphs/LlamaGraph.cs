@@ -14,6 +14,11 @@ internal sealed class LlamaGraph
     // What the attention operator asks of the heads that it turns itself.
     private const int RotatedHeadMultiple = 16;
 
+    // Of cosines or sines, for all positions: 2 GiB of single precision, some four million tokens of the widest heads.
+    private const long LargestTable = 1L << 29;
+
+    private const string Embedding = "model.embed_tokens.weight";
+
     private readonly LlamaConfig _config;
     private readonly GenAIModelOptions _options;
     private readonly GraphBuilder _graph = new("decoder");
@@ -27,6 +32,39 @@ internal sealed class LlamaGraph
     }
 
     private bool RotatesInside => _config.HeadSize % RotatedHeadMultiple == 0;
+
+    /// <summary>Checks, before anything is read or written, that every tensor of a model can be made in memory.</summary>
+    /// <param name="config">The model.</param>
+    /// <param name="file">Where it is from, for the message.</param>
+    /// <exception cref="ModelFormatException">A tensor would be too large.</exception>
+    public static void CheckSize(LlamaConfig config, string file)
+    {
+        if ((long)config.ContextLength * (config.HeadSize / 2) > LargestTable)
+        {
+            throw new ModelFormatException(
+                file,
+                $"max_position_embeddings is {config.ContextLength}, and the rotary angles of so many positions, {config.HeadSize / 2} each, are more than {LargestTable} numbers.",
+                "Set it, or sliding_window, to the longest sequence that will be used.");
+        }
+
+        // Queries, keys and values are joined, and so are the two projections into the feed-forward block.
+        (string Key, long Rows)[] products =
+        [
+            ("vocab_size", config.VocabularySize),
+            ("num_attention_heads", ((long)config.HeadCount + (2L * config.KeyValueHeadCount)) * config.HeadSize),
+            ("intermediate_size", 2L * config.IntermediateSize),
+        ];
+        foreach ((string key, long rows) in products)
+        {
+            if (rows * config.HiddenSize > Array.MaxLength)
+            {
+                throw new ModelFormatException(
+                    file,
+                    $"{key} and hidden_size, which is {config.HiddenSize}, make a matrix of {rows * config.HiddenSize} weights, and {Array.MaxLength} is the most that can be written.",
+                    "Write a smaller model.");
+            }
+        }
+    }
 
     /// <summary>Adds all nodes, and writes the weights as they are read.</summary>
     public void Build(ExternalData data, Func<string, float[]> read, CancellationToken cancellationToken)
@@ -43,8 +81,7 @@ internal sealed class LlamaGraph
         }
 
         long hidden = _config.HiddenSize;
-        float[] embedding = read("model.embed_tokens.weight");
-        string table = _graph.Initializer(data.Write("model.embed_tokens.weight", embedding, _config.VocabularySize, hidden));
+        string table = _graph.Initializer(data.Write(Embedding, read(Embedding), _config.VocabularySize, hidden));
         string stream = _graph.Node("/embed", "Gather", [table, tokens]);
         string? branch = null;
         for (int layer = 0; layer < _config.LayerCount; layer++)
@@ -54,7 +91,7 @@ internal sealed class LlamaGraph
         }
 
         (string final, _) = AddNorm("model.norm", stream, branch);
-        AddHead(AddLogitsStart(final), table, embedding);
+        AddHead(AddLogitsStart(final), table);
     }
 
     /// <summary>Writes the graph.</summary>
@@ -157,7 +194,7 @@ internal sealed class LlamaGraph
         return _graph.Node("/logits/rows", "Slice", [normed, start, end, "/one"]);
     }
 
-    private void AddHead(string normed, string table, float[] embedding)
+    private void AddHead(string normed, string table)
     {
         bool isFloat32 = _options.FloatType == OnnxFloatType.Float32;
         string name = isFloat32 ? "logits" : "/head";
@@ -167,7 +204,8 @@ internal sealed class LlamaGraph
         }
         else if (_options.UsesFourBitWeights)
         {
-            _linear.AddFourBit(name, "lm_head", normed, embedding, _config.VocabularySize, _config.HiddenSize);
+            // Read a second time: kept all along, it would be the largest tensor in memory beside every other.
+            _linear.AddFourBit(name, "lm_head", normed, _read(Embedding), _config.VocabularySize, _config.HiddenSize);
         }
         else
         {
@@ -216,7 +254,7 @@ internal sealed class LlamaGraph
     {
         double[] frequencies = RotaryFrequencies.Of(_config);
         int half = frequencies.Length;
-        float[] cosines = new float[checked(_config.ContextLength * half)];
+        float[] cosines = new float[_config.ContextLength * half];
         float[] sines = new float[cosines.Length];
         for (int index = 0; index < cosines.Length; index++)
         {

@@ -26,7 +26,7 @@ public sealed record OnnxRewardOptions
     public int? ClassIndex { get; set; }
 
     /// <summary>Gets or sets how many tokens the model reads.</summary>
-    /// <value>1 or more. The default is null: <c>max_position_embeddings</c> of <c>config.json</c>, where there is one.</value>
+    /// <value>1 or more. The default is null: <c>max_position_embeddings</c> of <c>config.json</c>, where there is one, less the positions that RoBERTa and its kin leave unused.</value>
     public int? MaxLength { get; set; }
 
     /// <summary>Gets or sets what is done with longer ones.</summary>

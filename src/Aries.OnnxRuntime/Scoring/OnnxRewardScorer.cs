@@ -17,6 +17,9 @@ public sealed class OnnxRewardScorer : IRewardScorer, IDisposable
     private const string TokenTypes = "token_type_ids";
     private const string Logits = "logits";
 
+    // RoBERTa and its kin number the positions of a text from the padding token's id plus one: transformers, create_position_ids_from_input_ids.
+    private static readonly string[] KindsThatCountFromPadding = ["roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "camembert"];
+
     private readonly EngineQueue _queue = new();
     private readonly GraphSession _session;
     private readonly PairEncoder _encoder;
@@ -58,8 +61,9 @@ public sealed class OnnxRewardScorer : IRewardScorer, IDisposable
 
         string config = Path.Combine(folder, "config.json");
         using ModelJson? json = File.Exists(config) ? ModelJson.Read(config) : null;
-        _maxLength = options.MaxLength ?? json?.Root.Integer("max_position_embeddings");
-        _padding = json?.Root.Integer("pad_token_id") ?? 0;
+        bool countsFromPadding = json?.Root.Text("model_type") is { } kind && KindsThatCountFromPadding.Contains(kind);
+        _padding = json?.Root.Integer("pad_token_id") ?? (countsFromPadding ? 1 : 0);
+        _maxLength = options.MaxLength ?? MaxLength(json, countsFromPadding ? _padding + 1 : 0);
     }
 
     /// <summary>Loads a reward model.</summary>
@@ -120,6 +124,13 @@ public sealed class OnnxRewardScorer : IRewardScorer, IDisposable
     private static NodeMetadata Require(string graph, IReadOnlyDictionary<string, NodeMetadata> known, string name) =>
         known.GetValueOrDefault(name)
         ?? throw new ModelFormatException(graph, $"the graph has no '{name}'; it has {string.Join(", ", known.Keys)}.", "Export a sequence-classification model with these names.");
+
+    private static int? MaxLength(ModelJson? json, int unusedPositions) => json?.Root.Find("max_position_embeddings") switch
+    {
+        null => null,
+        { } found when found.Integer() > unusedPositions => found.Integer() - unusedPositions,
+        { } found => throw found.Wrong($"above {unusedPositions}: so many positions hold no text"),
+    };
 
     private RewardScore[] Score(ScoringRequest[] requests, CancellationToken cancellationToken)
     {

@@ -5,7 +5,8 @@ namespace Aries.OnnxRuntime;
 
 /// <summary>Writes a Llama-family model in Hugging Face layout as a folder that ONNX Runtime and ONNX Runtime GenAI run.</summary>
 /// <remarks>
-/// The folder holds <c>model.onnx</c> with its weights in <c>model.onnx.data</c>, <c>genai_config.json</c>, and the tokenizer's files. One tensor at a time is in memory.
+/// The folder holds <c>model.onnx</c> with its weights in <c>model.onnx.data</c>, <c>genai_config.json</c>, and the tokenizer's files. One product's weights at a time are in memory, twice:
+/// as they are read (queries, keys and values are one product, and so are the two projections into a feed-forward block), and as they are written.
 /// The graph is that of <see href="https://onnxruntime.ai/docs/genai/"/>: grouped-query attention with its rotary embedding and its cache of keys and values in one operator.
 /// </remarks>
 /// <threadsafety>Every member may be called concurrently, for folders of their own.</threadsafety>
@@ -23,7 +24,7 @@ public static class GenAIModelWriter
     /// <param name="options">How it is written; null for the defaults.</param>
     /// <param name="cancellationToken">Looked at once a layer.</param>
     /// <exception cref="ArgumentException">A path is null or empty, an option is outside its range, or the output folder would replace the model's.</exception>
-    /// <exception cref="ModelFormatException">A file is missing or malformed, or the model is of a kind that is not written, or a weight is no finite number.</exception>
+    /// <exception cref="ModelFormatException">A file is missing or malformed, or the model is of a kind or a size that is not written, or a weight is no finite number.</exception>
     /// <exception cref="OverflowException">A weight is beyond the range of half precision, which the options ask for.</exception>
     /// <exception cref="IOException">The folder could not be written; nothing of it is left.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled; nothing of the folder is left.</exception>
@@ -42,6 +43,7 @@ public static class GenAIModelWriter
         }
 
         LlamaConfig config = LlamaConfigReader.Read(source);
+        LlamaGraph.CheckSize(config, Path.Combine(source, "config.json"));
         ITextTokenizer tokenizer = TokenizerFolder.Load(source);
         PromptEncoder encoder = PromptEncoder.Create(source, config.VocabularySize, config.EndTokenIds, tokenizer, template: null);
         using SafetensorsFolder weights = SafetensorsFolder.Open(source);

@@ -162,13 +162,37 @@ public sealed class ExternalPolicyTrainerTests : IDisposable
 
         using Process leftover = Process.Start(start)!;
         Directory.CreateDirectory(Folder("left.state"));
+        await File.WriteAllTextAsync(Folder("left.state.lock"), "", TestContext.Current.CancellationToken);
         await File.WriteAllTextAsync(
             Path.Combine(Folder("left.state"), "process"), $"{leftover.Id} {leftover.StartTime.ToUniversalTime().Ticks}", TestContext.Current.CancellationToken);
 
         TrainingResult result = await Trainer(TrainingCommand.Train).TrainPreferencesAsync(Request("left"), cancellationToken: TestContext.Current.CancellationToken);
 
         Assert.True(leftover.HasExited);
+        Assert.False(Path.Exists(Folder("left.state.lock")));
         Assert.Equal(StepCount, result.StepCount);
+    }
+
+    [Fact]
+    public async Task TrainPreferencesAsync_AnotherTrainingWorksInTheStateFolder_IsRefusedAndTheOtherGoesOn()
+    {
+        using CancellationTokenSource source = new();
+        TaskCompletionSource<int> started = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        Task<TrainingResult> first = Trainer(TrainingCommand.Hang, line => started.TrySetResult(int.Parse(line.AsSpan(4), CultureInfo.InvariantCulture)))
+            .TrainPreferencesAsync(Request("shared"), cancellationToken: source.Token);
+        int process = await started.Task.WaitAsync(TestContext.Current.CancellationToken);
+
+        ExternalTrainingException refusal = await Assert.ThrowsAsync<ExternalTrainingException>(
+            () => Trainer(TrainingCommand.Train).TrainPreferencesAsync(Request("shared"), cancellationToken: TestContext.Current.CancellationToken));
+        bool goesOn = !first.IsCompleted && !Process.GetProcessById(process).HasExited;
+        await source.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first);
+        TrainingResult next = await Trainer(TrainingCommand.Train).TrainPreferencesAsync(Request("shared"), cancellationToken: TestContext.Current.CancellationToken);
+
+        Assert.Contains($"process {process}.", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains(Folder("shared.state"), refusal.Message, StringComparison.Ordinal);
+        Assert.True(goesOn);
+        Assert.Equal(StepCount, next.StepCount);
     }
 
     [Fact]

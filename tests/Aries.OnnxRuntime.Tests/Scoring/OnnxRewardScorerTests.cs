@@ -75,6 +75,37 @@ public sealed class OnnxRewardScorerTests(ExportedModels models)
         Assert.Equal(model.Score(truncation == RewardTruncation.Start ? tokens[^9..] : tokens[..9]), score.Value, 1e-5);
     }
 
+    // RoBERTa's table has rows up to the padding token's that no text uses: of 514 positions it reads 512.
+    [Theory]
+    [InlineData("""{"model_type": "roberta", "max_position_embeddings": 11, "pad_token_id": 1}""", 9)]
+    [InlineData("""{"model_type": "xlm-roberta", "max_position_embeddings": 11}""", 9)]
+    [InlineData("""{"model_type": "camembert", "max_position_embeddings": 11, "pad_token_id": 3}""", 7)]
+    [InlineData("""{"model_type": "bert", "max_position_embeddings": 11, "pad_token_id": 1}""", 11)]
+    public async Task ScoreAsync_LongerThanTheConfigurationAllows_IsCutToThePositionsThatTheKindOfModelUses(string config, int limit)
+    {
+        SmallRewardModel model = new(1);
+        string folder = models.NewPath();
+        model.Write(folder, config: config);
+        using OnnxRewardScorer scorer = OnnxRewardScorer.Load(folder, new OnnxRewardOptions { Truncation = RewardTruncation.Start, PairTemplate = "Q: {prompt}\nA: {response}" });
+        int[] tokens = Encode(Requests[0]);
+        Assert.True(tokens.Length > 11);
+
+        RewardScore score = (await scorer.ScoreAsync([Requests[0]], TestContext.Current.CancellationToken))[0];
+
+        Assert.Equal(model.Score(tokens.AsSpan(tokens.Length - limit)), score.Value, 1e-5);
+    }
+
+    [Fact]
+    public void Load_ConfigurationWithoutAPositionForAText_Throws()
+    {
+        string folder = models.NewPath();
+        new SmallRewardModel(1).Write(folder, config: """{"model_type": "roberta", "max_position_embeddings": 2, "pad_token_id": 1}""");
+
+        ModelFormatException exception = Assert.Throws<ModelFormatException>(() => OnnxRewardScorer.Load(folder));
+
+        Assert.Contains("max_position_embeddings", exception.Problem, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task ScoreAsync_LongerThanTheModelReadsAndNoRule_IsInvalidAndTheRestIsScored()
     {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Aries.Managed;
 using Aries.OnnxRuntime.Graphs;
 using Aries.TestKit;
@@ -237,6 +238,39 @@ public sealed class GenAIModelWriterTests(ExportedModels models)
 
         Assert.Contains(named, exception.Message, StringComparison.Ordinal);
         Assert.False(Path.Exists(target));
+    }
+
+    // Both overflow 32 bits; the second as the product of its context and half a head, 4.
+    [Theory]
+    [InlineData(int.MaxValue)]
+    [InlineData(1 << 29)]
+    public void Write_ContextOfWhichNoTableCanBeMade_SaysSoAndWritesNothing(int context)
+    {
+        string source = models.CopyOf(ExportedModels.StoriesSource);
+        string path = Path.Combine(source, "config.json");
+        JsonNode json = JsonNode.Parse(File.ReadAllText(path))!;
+        json["max_position_embeddings"] = context;
+        File.WriteAllText(path, json.ToJsonString());
+        string target = models.NewPath();
+
+        ModelFormatException exception = Assert.Throws<ModelFormatException>(() => GenAIModelWriter.Write(source, target, options: null, TestContext.Current.CancellationToken));
+
+        Assert.Contains("max_position_embeddings", exception.Message, StringComparison.Ordinal);
+        Assert.Equal(path, exception.File);
+        Assert.False(Path.Exists(target));
+    }
+
+    [Fact]
+    public void CheckSize_ProductThatNoArrayHolds_SaysWhichAndTheNextSmallerIsTaken()
+    {
+        LlamaConfig config = Shape("llama", biased: false, tied: false) with { HiddenSize = 1 << 14 };
+
+        ModelFormatException vocabulary = Assert.Throws<ModelFormatException>(() => LlamaGraph.CheckSize(config with { VocabularySize = 1 << 17 }, "config.json"));
+        ModelFormatException inner = Assert.Throws<ModelFormatException>(() => LlamaGraph.CheckSize(config with { IntermediateSize = 1 << 16 }, "config.json"));
+        LlamaGraph.CheckSize(config with { VocabularySize = (1 << 17) - 1, IntermediateSize = (1 << 16) - 1 }, "config.json");
+
+        Assert.Contains("vocab_size", vocabulary.Problem, StringComparison.Ordinal);
+        Assert.Contains("intermediate_size", inner.Problem, StringComparison.Ordinal);
     }
 
     // Four bits have no code for what is no number: written, it would be some weight.

@@ -12,7 +12,7 @@ namespace Aries;
 /// <para>
 /// A checkpoint counts when its files are there and the loader reads every tensor. A training that failed, was cancelled (the command is killed with all that it
 /// started) or whose process died goes on from the request's state folder: a command that ended well is not started again, one that did not gets its
-/// <see cref="ExternalCommand.ResumeArguments"/>. A command that still runs because only this process died is killed first.
+/// <see cref="ExternalCommand.ResumeArguments"/>. A command that still runs because only this process died is killed first; a state folder that another training works in is refused.
 /// </para>
 /// </remarks>
 /// <threadsafety>Every member may be called concurrently, with different outputs.</threadsafety>
@@ -40,7 +40,7 @@ public sealed class ExternalPolicyTrainer : IPolicyTrainer
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentNullException"><paramref name="request"/> is null.</exception>
-    /// <exception cref="ExternalTrainingException">The command cannot be started, failed, or left no checkpoint that can be used; or the state folder holds another request.</exception>
+    /// <exception cref="ExternalTrainingException">The command cannot be started, failed, or left no checkpoint that can be used; or the state folder holds another request, or another training works in it.</exception>
     /// <exception cref="NotSupportedException">There is no command for it, or the command has no name for an adapter that the policy has.</exception>
     public Task<TrainingResult> TrainSupervisedAsync(
         SupervisedTrainingRequest request, Action<TrainingProgress>? progress = null, CancellationToken cancellationToken = default)
@@ -61,7 +61,7 @@ public sealed class ExternalPolicyTrainer : IPolicyTrainer
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentNullException"><paramref name="request"/> is null.</exception>
-    /// <exception cref="ExternalTrainingException">The command cannot be started, failed, or left no checkpoint that can be used; or the state folder holds another request.</exception>
+    /// <exception cref="ExternalTrainingException">The command cannot be started, failed, or left no checkpoint that can be used; or the state folder holds another request, or another training works in it.</exception>
     /// <exception cref="NotSupportedException">
     /// There is no command for it, the command has no name for the reference or for an adapter, or a pair has a soft label and <see cref="ExternalTrainerOptions.HonorsSoftLabels"/> is false.
     /// </exception>
@@ -155,8 +155,9 @@ public sealed class ExternalPolicyTrainer : IPolicyTrainer
         Action<TrainingProgress>? progress,
         CancellationToken cancellationToken)
     {
-        string folder = Path.GetFullPath(request.StatePath ?? request.OutputPath + ".external");
+        string folder = Path.TrimEndingDirectorySeparator(Path.GetFullPath(request.StatePath ?? request.OutputPath + ".external"));
         ExternalTraining training = new(folder, command, _options, _loader);
+        using FileStream held = training.Lock();
         if (request.StatePath is null)
         {
             // Without a state folder a training starts over.

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Encodings.Web;
@@ -16,6 +17,7 @@ namespace Aries;
 /// finished       the checkpoint's fingerprint: from here on the command is not started again
 /// process        names the command while it runs
 /// </code>
+/// <para>Beside the folder, since that is removed and made anew, lies <c>.lock</c> with the folder's name before it, while a training works in it.</para>
 /// </remarks>
 internal sealed class ExternalTraining(string folder, ExternalCommand command, ExternalTrainerOptions options, IPolicyModelLoader loader)
 {
@@ -42,6 +44,24 @@ internal sealed class ExternalTraining(string folder, ExternalCommand command, E
     private string FinishedPath => Path.Combine(folder, "finished");
 
     private string ProcessPath => Path.Combine(folder, "process");
+
+    /// <summary>Takes the folder for this training alone, until the lock is disposed or the process ends, however it ends.</summary>
+    /// <exception cref="ExternalTrainingException">Another training works in it.</exception>
+    public FileStream Lock()
+    {
+        string path = folder + ".lock";
+        _files.CreateDirectory(Path.GetDirectoryName(path)!);
+        try
+        {
+            return _files.Lock(path, FileOptions.DeleteOnClose);
+        }
+        catch (RunFolderException exception) when (exception.InnerException is IOException && File.Exists(path))
+        {
+            string who = LeftoverProcess.ReadId(ProcessPath) is var (id, _) ? string.Create(CultureInfo.InvariantCulture, $" Its command runs as process {id}.") : "";
+            throw new ExternalTrainingException(
+                $"Another training works in the state folder {folder}: {path} is locked.{who}", "Wait for it to end, or give this one a state folder of its own.", innerException: exception);
+        }
+    }
 
     /// <summary>Removes what an earlier call left.</summary>
     public void Clear()
@@ -150,7 +170,7 @@ internal sealed class ExternalTraining(string folder, ExternalCommand command, E
             ["reference-adapter"] = FullPathOrEmpty(reference?.AdapterPath),
             ["output"] = CheckpointPath,
             ["work"] = WorkPath,
-            [CommandTexts.SeedName] = request.Seed.ToString(System.Globalization.CultureInfo.InvariantCulture),
+            [CommandTexts.SeedName] = request.Seed.ToString(CultureInfo.InvariantCulture),
         },
         request.Seed);
 

@@ -26,6 +26,26 @@ internal static class LeftoverProcess
         await File.WriteAllTextAsync(idPath, string.Create(CultureInfo.InvariantCulture, $"{process.Id} {started}"), CancellationToken.None).ConfigureAwait(false);
     }
 
+    /// <summary>Reads which process runs, and the ticks of its start; null where none was written.</summary>
+    public static (int Id, long Started)? ReadId(string idPath)
+    {
+        string[] parts;
+        try
+        {
+            parts = File.ReadAllText(idPath).Split(' ');
+        }
+        catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+
+        return parts is [{ } id, { } started]
+            && int.TryParse(id, CultureInfo.InvariantCulture, out int processId)
+            && long.TryParse(started, CultureInfo.InvariantCulture, out long ticks)
+                ? (processId, ticks)
+                : null;
+    }
+
     /// <summary>Kills the command that a process which is no more has left running: two of them must not write to one folder.</summary>
     /// <exception cref="ExternalTrainingException">It does not end.</exception>
     public static void Kill(string idPath)
@@ -35,10 +55,7 @@ internal static class LeftoverProcess
             return;
         }
 
-        string[] parts = File.ReadAllText(idPath).Split(' ');
-        if (parts is [{ } id, { } started]
-            && int.TryParse(id, CultureInfo.InvariantCulture, out int processId)
-            && long.TryParse(started, CultureInfo.InvariantCulture, out long ticks))
+        if (ReadId(idPath) is var (processId, ticks))
         {
             try
             {
