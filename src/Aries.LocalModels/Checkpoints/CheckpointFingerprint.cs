@@ -27,6 +27,15 @@ public static class CheckpointFingerprint
 
     private static readonly string[] IgnoredKeys = ["_name_or_path", "transformers_version", "base_model_name_or_path", "inference_mode"];
 
+    /// <summary>Computes, on another thread, the fingerprint of a checkpoint and of a template that takes the place of the files' own.</summary>
+    internal static Task<string> ComputeAsync(PolicyCheckpoint checkpoint, ChatTemplate? template, CancellationToken cancellationToken) => Task.Run(
+        () =>
+        {
+            string files = Compute(checkpoint.ModelPath, checkpoint.AdapterPath, cancellationToken);
+            return template is null ? files : template.Fingerprint(files);
+        },
+        cancellationToken);
+
     /// <summary>Computes the fingerprint of a checkpoint.</summary>
     /// <param name="modelPath">A Hugging Face model folder, a model folder of ONNX Runtime GenAI, or a llama2.c checkpoint file.</param>
     /// <param name="adapterPath">A PEFT adapter folder, or null for none.</param>

@@ -45,7 +45,7 @@ internal sealed class RequestEncoder<TEncoder>(TEncoder encoder, int contextLeng
     }
 }
 
-/// <summary>Copies requests.</summary>
+/// <summary>What every engine does with requests before and after they are encoded.</summary>
 /// <threadsafety>Every member may be called concurrently.</threadsafety>
 internal static class RequestEncoder
 {
@@ -59,4 +59,13 @@ internal static class RequestEncoder
         int missing = Array.IndexOf(copy, null);
         return missing < 0 ? copy : throw new ArgumentException($"Request {missing} of {copy.Length} is null.", name);
     }
+
+    /// <summary>Returns the answers to scored requests.</summary>
+    /// <param name="sequences">Tokens, and the index of the first response token, as <see cref="RequestEncoder{TEncoder}.EncodeResponse"/> gives them.</param>
+    /// <param name="values">For each sequence the log-probability of each response token, in nats.</param>
+    public static ResponseLogProbability[] LogProbabilities((int[] Tokens, int ResponseStart)[] sequences, float[][] values) =>
+    [
+        .. sequences.Zip(values, (sequence, terms) =>
+            new ResponseLogProbability(terms.Sum(value => (double)value), sequence.Tokens[sequence.ResponseStart..], terms)),
+    ];
 }

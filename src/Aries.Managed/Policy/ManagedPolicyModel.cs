@@ -70,19 +70,7 @@ public sealed class ManagedPolicyModel : IPolicyModel, ILogProbabilityModel
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         options?.Validate();
         ManagedPolicyOptions? copy = options is null ? null : options with { };
-        return Task.Run(
-            () =>
-            {
-                ManagedPolicyModel model = Load(path, copy);
-                if (cancellationToken.IsCancellationRequested)
-                {
-                    model.Dispose();
-                    cancellationToken.ThrowIfCancellationRequested();
-                }
-
-                return model;
-            },
-            cancellationToken);
+        return ModelLoad.RunAsync(() => Load(path, copy), cancellationToken);
     }
 
     /// <inheritdoc />
@@ -188,11 +176,7 @@ public sealed class ManagedPolicyModel : IPolicyModel, ILogProbabilityModel
         cancellationToken.ThrowIfCancellationRequested();
         (int[] Tokens, int ResponseStart)[] sequences = [.. requests.Select(engines.Requests.EncodeResponse)];
         float[][] values = engines.Scoring.Score(sequences, cancellationToken);
-        return
-        [
-            .. sequences.Zip(values, (sequence, terms) =>
-                new ResponseLogProbability(terms.Sum(value => (double)value), sequence.Tokens[sequence.ResponseStart..], terms)),
-        ];
+        return RequestEncoder.LogProbabilities(sequences, values);
     }
 
     private sealed record Engines(RequestEncoder<PromptEncoder> Requests, DecodingEngine Decoding, ResponseScorer Scoring, ManagedPolicyOptions Options)

@@ -42,15 +42,7 @@ public sealed class ManagedPolicyModelLoader : IPolicyModelLoader
     public Task<string> GetFingerprintAsync(PolicyCheckpoint checkpoint, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
-        return Task.Run(
-            () =>
-            {
-                string files = CheckpointFingerprint.Compute(checkpoint.ModelPath, checkpoint.AdapterPath, cancellationToken);
-
-                // A template of the options takes the place of the files' own.
-                return _options.ChatTemplate is { } template ? template.Fingerprint(files) : files;
-            },
-            cancellationToken);
+        return CheckpointFingerprint.ComputeAsync(checkpoint, _options.ChatTemplate, cancellationToken);
     }
 
     /// <summary>Returns the name, and of the options that change a response those that are set and that <see cref="GetFingerprintAsync"/> does not cover: context length and weight storage.</summary>

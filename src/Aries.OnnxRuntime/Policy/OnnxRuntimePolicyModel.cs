@@ -71,19 +71,7 @@ public sealed class OnnxRuntimePolicyModel : IPolicyModel, ILogProbabilityModel
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         options?.Validate();
         OnnxRuntimePolicyOptions? copy = options is null ? null : options with { };
-        return Task.Run(
-            () =>
-            {
-                OnnxRuntimePolicyModel model = Load(folder, copy);
-                if (cancellationToken.IsCancellationRequested)
-                {
-                    model.Dispose();
-                    cancellationToken.ThrowIfCancellationRequested();
-                }
-
-                return model;
-            },
-            cancellationToken);
+        return ModelLoad.RunAsync(() => Load(folder, copy), cancellationToken);
     }
 
     /// <inheritdoc />
@@ -163,10 +151,6 @@ public sealed class OnnxRuntimePolicyModel : IPolicyModel, ILogProbabilityModel
         cancellationToken.ThrowIfCancellationRequested();
         (int[] Tokens, int ResponseStart)[] sequences = [.. requests.Select(_encoder.EncodeResponse)];
         float[][] values = _decoder.Score(sequences, cancellationToken);
-        return
-        [
-            .. sequences.Zip(values, (sequence, terms) =>
-                new ResponseLogProbability(terms.Sum(value => (double)value), sequence.Tokens[sequence.ResponseStart..], terms)),
-        ];
+        return RequestEncoder.LogProbabilities(sequences, values);
     }
 }

@@ -49,15 +49,7 @@ public sealed class OnnxRuntimePolicyModelLoader : IPolicyModelLoader
     public Task<string> GetFingerprintAsync(PolicyCheckpoint checkpoint, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
-        return Task.Run(
-            () =>
-            {
-                string files = CheckpointFingerprint.Compute(checkpoint.ModelPath, checkpoint.AdapterPath, cancellationToken);
-
-                // A template of the options takes the place of the files' own.
-                return _options.ChatTemplate is { } template ? template.Fingerprint(files) : files;
-            },
-            cancellationToken);
+        return CheckpointFingerprint.ComputeAsync(checkpoint, _options.ChatTemplate, cancellationToken);
     }
 
     /// <summary>Returns the name and what of the options changes a response and is not covered by <see cref="GetFingerprintAsync"/>: the form of the weights, the context's length, and whether prompts are kept.</summary>

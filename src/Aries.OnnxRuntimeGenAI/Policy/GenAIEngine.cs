@@ -132,11 +132,7 @@ internal sealed class GenAIEngine : IDisposable
     {
         (int[] Tokens, int ResponseStart)[] sequences = [.. requests.Select(Requests.EncodeResponse)];
         float[][] values = _scorer.Score(sequences, cancellationToken);
-        return
-        [
-            .. sequences.Zip(values, (sequence, terms) =>
-                new ResponseLogProbability(terms.Sum(value => (double)value), sequence.Tokens[sequence.ResponseStart..], terms)),
-        ];
+        return RequestEncoder.LogProbabilities(sequences, values);
     }
 
     private T Run<T>(string operation, Func<T> compute, CancellationToken cancellationToken)

@@ -84,19 +84,7 @@ public sealed class GenAIPolicyModel : IPolicyModel, ILogProbabilityModel
         ArgumentException.ThrowIfNullOrWhiteSpace(folder);
         options?.Validate();
         GenAIPolicyOptions? copy = options?.Copy();
-        return Task.Run(
-            () =>
-            {
-                GenAIPolicyModel model = Load(library, folder, copy);
-                if (cancellationToken.IsCancellationRequested)
-                {
-                    model.Dispose();
-                    cancellationToken.ThrowIfCancellationRequested();
-                }
-
-                return model;
-            },
-            cancellationToken);
+        return ModelLoad.RunAsync(() => Load(library, folder, copy), cancellationToken);
     }
 
     /// <inheritdoc />

@@ -62,15 +62,7 @@ public sealed class GenAIPolicyModelLoader : IPolicyModelLoader, IDisposable
     public Task<string> GetFingerprintAsync(PolicyCheckpoint checkpoint, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
-        return Task.Run(
-            () =>
-            {
-                string files = CheckpointFingerprint.Compute(checkpoint.ModelPath, checkpoint.AdapterPath, cancellationToken);
-
-                // A template of the options takes the place of the files' own.
-                return _options.ChatTemplate is { } template ? template.Fingerprint(files) : files;
-            },
-            cancellationToken);
+        return CheckpointFingerprint.ComputeAsync(checkpoint, _options.ChatTemplate, cancellationToken);
     }
 
     /// <summary>Lets the kept model go, as soon as no policy uses it.</summary>
