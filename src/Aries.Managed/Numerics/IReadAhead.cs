@@ -1,6 +1,6 @@
 namespace Aries.Managed;
 
-/// <summary>How many cache lines a tile asks the memory for in a step, beside what it reads; known when the tile is compiled.</summary>
+/// <summary>How many cache lines a tile asks the memory for in a step, into the second cache, beside what it reads; known when the tile is compiled.</summary>
 internal interface IReadAhead
 {
     static abstract int LineCount { get; }

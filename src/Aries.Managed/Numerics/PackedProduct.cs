@@ -60,6 +60,9 @@ internal static unsafe class PackedProduct<TSimd, TVector, TFormat>
     // How many steps ahead memory is asked for, as long as it takes to answer: some 4 KiB of a panel.
     private static int ReadAhead => TFormat.StepBytes < CacheLine.Bytes ? 128 : 64;
 
+    // How far ahead a single pass asks for what goes into the second cache.
+    private const int EarlyBytes = 16 * 1024;
+
     // How often a panel is widened in registers before writing the widened one down is faster: a scaled one takes three instructions a vector. With few registers a pass has few rows.
     private static int StreamedPasses =>
         TFormat.IsScaled || StreamedTile<TSimd, TVector, TFormat>.MaxRows == StreamedTile<TSimd, TVector, TFormat>.MaxRowsOfPair ? 1 : 3;
@@ -121,7 +124,7 @@ internal static unsafe class PackedProduct<TSimd, TVector, TFormat>
             int most = StreamedTile<TSimd, TVector, TFormat>.MaxRows;
             if (rows <= most * StreamedPasses)
             {
-                // Passes of nearly one height; those after the first find the panel in a cache.
+                // Passes of nearly one height. Each asks for its part of the next panel, so that memory and multiply-adds are both busy all the time.
                 int passes = (rows + most - 1) / most;
                 for (int panel = firstPanel; panel < end;)
                 {
@@ -129,7 +132,7 @@ internal static unsafe class PackedProduct<TSimd, TVector, TFormat>
                     for (int pass = 0; pass < passes; pass++)
                     {
                         int row = rows * pass / passes;
-                        Stream(panels, panel, isPair, a, x.Stride, row, (rows * (pass + 1) / passes) - row);
+                        Stream(panels, panel, isPair, a, x.Stride, row, (rows * (pass + 1) / passes) - row, pass, passes);
                     }
 
                     panel += isPair ? 2 : 1;
@@ -138,22 +141,25 @@ internal static unsafe class PackedProduct<TSimd, TVector, TFormat>
                 return;
             }
 
-            bool isNear = (long)rows * x.Columns <= NearRows;
-            int step = isNear ? 1 : PanelsPerBlock;
+            int step = (long)rows * x.Columns <= NearRows ? 1 : PanelsPerBlock;
             for (int panel = firstPanel; panel < end; panel += step)
             {
+                int last = Math.Min(panel + step, end) - 1;
                 for (int depth = 0; depth < x.Columns; depth += DepthPerBlock)
                 {
-                    for (int i = panel; i < Math.Min(panel + step, end); i++)
+                    for (int i = panel; i <= last; i++)
                     {
-                        Tiles(panels, i, depth, a, x.Stride, rows, isNear);
+                        byte* next = i < last ? panels.Start(i + 1) + weights.Offset(depth)
+                            : depth + DepthPerBlock < x.Columns ? panels.Start(panel) + weights.Offset(depth + DepthPerBlock)
+                            : panels.Start(i + 1);
+                        Tiles(panels, i, depth, a, x.Stride, rows, next);
                     }
                 }
             }
         }
     }
 
-    private static void Tiles(in Panel panels, int panel, int depthStart, float* a, nint aRow, int rows, bool readAhead)
+    private static void Tiles(in Panel panels, int panel, int depthStart, float* a, nint aRow, int rows, byte* next)
     {
         PackedMatrix weights = panels.Weights;
         int depth = Math.Min(DepthPerBlock, weights.Columns - depthStart);
@@ -170,7 +176,9 @@ internal static unsafe class PackedProduct<TSimd, TVector, TFormat>
         // Tiles of nearly one height: a last tile of a single row would wait for its own sums.
         int tiles = (rows + TileOfHeight<TSimd, TVector>.MostRows - 1) / TileOfHeight<TSimd, TVector>.MostRows;
         int row = 0;
-        byte* ahead = source + weights.Offset(DepthPerBlock);
+
+        // Each tile asks for its part of the next block, so that the memory answers evenly.
+        nint nextStep = TFormat.StepBytes / tiles;
         bool isWhole = panels.Columns(panel) == PanelWidth;
         bool add = panels.Accumulate || depthStart > 0;
         for (int tile = 0; tile < tiles; tile++)
@@ -181,23 +189,9 @@ internal static unsafe class PackedProduct<TSimd, TVector, TFormat>
             nint stride = isWhole ? panels.Stride : PanelWidth;
             float* x = a + depthStart + (row * aRow);
 
-            // The lines of a step are shared out among the tiles, so that the memory answers evenly.
-            if (!readAhead || tile * CacheLine.Bytes >= TFormat.StepBytes)
-            {
-                TileOfHeight<TSimd, TVector>.Multiply<WideTile, ReadsNothingAhead>(
-                    height, depth, x, aRow, 1, b, PanelWidth, target, stride, isWhole && add, null, TFormat.StepBytes);
-            }
-            else if (tiles == 1 && TFormat.StepBytes > CacheLine.Bytes)
-            {
-                TileOfHeight<TSimd, TVector>.Multiply<WideTile, ReadsTwoLinesAhead>(
-                    height, depth, x, aRow, 1, b, PanelWidth, target, stride, isWhole && add, ahead, TFormat.StepBytes);
-            }
-            else
-            {
-                TileOfHeight<TSimd, TVector>.Multiply<WideTile, ReadsLineAhead>(
-                    height, depth, x, aRow, 1, b, PanelWidth, target, stride, isWhole && add, ahead + (tile * CacheLine.Bytes), TFormat.StepBytes);
-            }
-
+            TileOfHeight<TSimd, TVector>.Multiply<WideTile, ReadsLineAhead>(
+                height, depth, x, aRow, 1, b, PanelWidth, target, stride, isWhole && add, next, nextStep);
+            next += depth * nextStep;
             if (!isWhole)
             {
                 CopyEdge(edge, c, panels.Stride, height, panels.Columns(panel), add);
@@ -207,13 +201,17 @@ internal static unsafe class PackedProduct<TSimd, TVector, TFormat>
         }
     }
 
-    private static void Stream(in Panel panels, int panel, bool isPair, float* a, nint aRow, int row, int rows)
+    private static void Stream(in Panel panels, int panel, bool isPair, float* a, nint aRow, int row, int rows, int pass, int passes)
     {
         PackedMatrix weights = panels.Weights;
         float* edge = PackingBuffer.Take(StreamedTile<TSimd, TVector, TFormat>.MaxRows * PanelWidth);
         byte* b = panels.Start(panel);
         nint panelBytes = (nint)(panels.Start(panel + 1) - b);
         nint ahead = weights.Offset(ReadAhead);
+
+        // A single pass asks for what it reads itself some time later, every other line of a step, for neighbours come in pairs. Of several each asks for its part of the next panel.
+        nint earlyStep = TFormat.StepBytes / passes;
+        byte* early = b + (passes == 1 ? EarlyBytes : panelBytes + (panelBytes * pass / passes));
         float* c = panels.Result + (row * panels.Stride) + (panel * PanelWidth);
         a += row * aRow;
         for (int depthStart = 0; depthStart < weights.Columns; depthStart += DepthPerBlock)
@@ -223,17 +221,19 @@ internal static unsafe class PackedProduct<TSimd, TVector, TFormat>
             bool add = panels.Accumulate || depthStart > 0;
             if (isPair)
             {
-                Stream<Rows2>(rows, depth, a + depthStart, aRow, block, b + panelBytes, panelBytes, ahead, c, panels.Stride, add);
+                Stream<Rows2>(rows, depth, a + depthStart, aRow, block, b + panelBytes, panelBytes, ahead, early, earlyStep, c, panels.Stride, add);
             }
             else if (panels.Columns(panel) == PanelWidth)
             {
-                Stream<Rows1>(rows, depth, a + depthStart, aRow, block, b + panelBytes, panelBytes, ahead, c, panels.Stride, add);
+                Stream<Rows1>(rows, depth, a + depthStart, aRow, block, b + panelBytes, panelBytes, ahead, early, earlyStep, c, panels.Stride, add);
             }
             else
             {
-                Stream<Rows1>(rows, depth, a + depthStart, aRow, block, b + panelBytes, panelBytes, ahead, edge, PanelWidth, accumulate: false);
+                Stream<Rows1>(rows, depth, a + depthStart, aRow, block, b + panelBytes, panelBytes, ahead, early, earlyStep, edge, PanelWidth, accumulate: false);
                 CopyEdge(edge, c, panels.Stride, rows, panels.Columns(panel), add);
             }
+
+            early += depth * earlyStep;
         }
     }
 
@@ -250,23 +250,23 @@ internal static unsafe class PackedProduct<TSimd, TVector, TFormat>
     }
 
     private static void Stream<TPanels>(
-        int rows, nint depth, float* a, nint aRow, byte* b, byte* end, nint panelBytes, nint ahead, float* c, nint cRow, bool accumulate)
+        int rows, nint depth, float* a, nint aRow, byte* b, byte* end, nint panelBytes, nint ahead, byte* early, nint earlyStep, float* c, nint cRow, bool accumulate)
         where TPanels : struct, IRowCount
     {
         switch (rows)
         {
-            case 1: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows1, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
-            case 2: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows2, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
-            case 3: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows3, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
-            case 4: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows4, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
-            case 5: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows5, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
-            case 6: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows6, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
-            case 7: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows7, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
-            case 8: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows8, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
-            case 9: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows9, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
-            case 10: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows10, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
-            case 11: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows11, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
-            default: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows12, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, c, cRow, accumulate); break;
+            case 1: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows1, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, early, earlyStep, c, cRow, accumulate); break;
+            case 2: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows2, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, early, earlyStep, c, cRow, accumulate); break;
+            case 3: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows3, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, early, earlyStep, c, cRow, accumulate); break;
+            case 4: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows4, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, early, earlyStep, c, cRow, accumulate); break;
+            case 5: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows5, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, early, earlyStep, c, cRow, accumulate); break;
+            case 6: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows6, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, early, earlyStep, c, cRow, accumulate); break;
+            case 7: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows7, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, early, earlyStep, c, cRow, accumulate); break;
+            case 8: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows8, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, early, earlyStep, c, cRow, accumulate); break;
+            case 9: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows9, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, early, earlyStep, c, cRow, accumulate); break;
+            case 10: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows10, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, early, earlyStep, c, cRow, accumulate); break;
+            case 11: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows11, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, early, earlyStep, c, cRow, accumulate); break;
+            default: StreamedTile<TSimd, TVector, TFormat>.Multiply<Rows12, TPanels>(depth, a, aRow, b, end, panelBytes, ahead, early, earlyStep, c, cRow, accumulate); break;
         }
     }
 

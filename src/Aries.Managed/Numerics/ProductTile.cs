@@ -72,10 +72,10 @@ internal static unsafe class ProductTile<TSimd, TVector>
             b += bStep;
             if (TAhead.LineCount > 0)
             {
-                CacheLine.Request(ahead);
+                CacheLine.RequestEarly(ahead);
                 if (TAhead.LineCount > 1)
                 {
-                    CacheLine.Request(ahead + CacheLine.Bytes);
+                    CacheLine.RequestEarly(ahead + CacheLine.Bytes);
                 }
 
                 ahead += aheadStep;

@@ -5,7 +5,8 @@ namespace Aries.Managed;
 /// <summary>The innermost product of a few rows and packed weights, which are widened in registers: every weight is read once, and nothing is written but results.</summary>
 /// <remarks>
 /// The limit is memory. One row and one panel are two chains of fused multiply-adds, which wait for each other's latency longer than the bytes take to come, so
-/// for up to four rows two panels are read side by side. Later the multiply-adds are the limit: as many rows as have registers for their sums share one panel.
+/// for up to four rows two panels are read side by side. Later the multiply-adds are the limit: as many rows as have registers for their sums share one panel, and the memory is
+/// asked for later ones meanwhile.
 /// An element is the chain that <see cref="ProductTile{TSimd, TVector}"/> computes from the widened weights, bit for bit.
 /// </remarks>
 /// <threadsafety>Every member may be called concurrently on results that do not overlap.</threadsafety>
@@ -28,11 +29,13 @@ internal static unsafe class StreamedTile<TSimd, TVector, TFormat>
     /// <param name="end">The end of the first panel.</param>
     /// <param name="panelBytes">The distance to the second panel.</param>
     /// <param name="readAhead">How far ahead of the computation memory is asked for, in bytes of a panel.</param>
+    /// <param name="early">The first line to ask for into the second cache, of a single panel.</param>
+    /// <param name="earlyStep">The distance between two steps' lines, in bytes.</param>
     /// <param name="c">c[0, 0]; the second panel's columns follow the first one's.</param>
     /// <param name="cRow">The distance between c's rows, in values.</param>
     /// <param name="accumulate">Whether the sums are added to what c holds.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Multiply<TRows, TPanels>(nint depth, float* a, nint aRow, byte* b, byte* end, nint panelBytes, nint readAhead, float* c, nint cRow, bool accumulate)
+    public static void Multiply<TRows, TPanels>(nint depth, float* a, nint aRow, byte* b, byte* end, nint panelBytes, nint readAhead, byte* early, nint earlyStep, float* c, nint cRow, bool accumulate)
         where TRows : struct, IRowCount
         where TPanels : struct, IRowCount
     {
@@ -88,6 +91,12 @@ internal static unsafe class StreamedTile<TSimd, TVector, TFormat>
                 }
 
                 ahead += TFormat.StepBytes;
+                if (TPanels.Count == 1)
+                {
+                    CacheLine.RequestEarly(early);
+                    early += earlyStep;
+                }
+
                 TVector left = TFormat.LoadLeft(b);
                 TVector right = TFormat.LoadRight(b);
                 left = TFormat.IsScaled ? TSimd.Multiply(left, scaleLeft) : left;
