@@ -5,7 +5,7 @@ namespace Aries.Managed;
 /// <para>
 /// A panel, as wide as a tile, of the second factor is in the first cache while all rows of a block pass over it, and these are in the second. A factor is read
 /// where it lies if that is no trouble for the caches, and copied otherwise. Copying moves a value at the speed of the second cache, in the time of 5 to 12
-/// multiply-adds, and is gained back over the rows of the first factor. So for few rows the second factor is read where it lies or, where that cannot be, the product
+/// multiply-adds. Copies of the first factor are gained back over the columns of the second, and the other way round. So for few rows the second factor is read where it lies or, where that cannot be, the product
 /// is computed as cᵀ = bᵀ·aᵀ: only the few rows are copied, and the block of the result is transposed in the end. That took a·bᵀ at 16 rows from 60 % of the
 /// machine's peak to 80 %.
 /// </para>
@@ -37,6 +37,17 @@ internal static unsafe class BlockedProduct<TSimd, TVector>
     // From this stride on, in values, the steps of a transposed first factor lie on pages of their own, and a tile takes a part of a line from each.
     private const int FarStep = 512;
 
+    // From this distance on, in values, a panel's rows are not dense.
+    private const int SparseStep = 256;
+
+    // From so many rows and columns on, copying the first factor is gained back by the tiles that read it from one place.
+    private const int CopiedRows = 256;
+    private const int CopiedColumns = 384;
+
+    // 8 MiB of copied rows at a time, of so many steps: whole blocks.
+    private const int MaxCopiedValues = 2 * 1024 * 1024;
+    private const int CopiedDepth = 4096;
+
     // A panel block of at most 64 KiB stays near while the rows pass, so that the result is written in the order in which it lies.
     private const int NearPanels = 16 * 1024;
 
@@ -60,8 +71,37 @@ internal static unsafe class BlockedProduct<TSimd, TVector>
         }
 
         Product work = Cost(product) <= Cost(product.Swapped) ? product : product.Swapped;
-        ProductGrid grid = ProductGrid.Of(work, Panel, TileOfHeight<TSimd, TVector>.MostRows, pool.ThreadCount);
-        pool.Run(grid.Count, (work, grid), static (state, item) => Item(state.work, state.grid, item));
+        if (!CopiesRows(work))
+        {
+            ProductGrid grid = ProductGrid.Of(work, Panel, TileOfHeight<TSimd, TVector>.MostRows, wholeTiles: false, pool.ThreadCount);
+            pool.Run(grid.Count, (work, grid), static (state, item) => Item(state.work, default, state.grid, item));
+            return;
+        }
+
+        for (int step = 0; step < work.Depth; step += CopiedDepth)
+        {
+            Product steps = work.DepthRange(step, Math.Min(CopiedDepth, work.Depth - step));
+            int rows = MaxCopiedValues / steps.Depth;
+            for (int row = 0; row < work.Rows; row += rows)
+            {
+                Product part = steps.RowRange(row, Math.Min(rows, work.Rows - row));
+                Factor copy = RowTiles<TSimd, TVector>.Copy(part.A, part.TransposeA, pool);
+                ProductGrid grid = ProductGrid.Of(part, Panel, copy.TilePlaces, wholeTiles: true, pool.ThreadCount);
+                pool.Run(grid.Count, (part, copy, grid), static (state, item) => Item(state.part, state.copy, state.grid, item));
+            }
+        }
+    }
+
+    // Whether the first factor is copied, once for all threads: it is large enough, or lies so that the caches suffer.
+    private static bool CopiesRows(in Product product)
+    {
+        if (product.TransposeC || product.Columns <= Panel)
+        {
+            return false;
+        }
+
+        bool isFar = product.TransposeA ? product.A.Stride >= FarStep : product.A.Stride % PageStride == 0;
+        return isFar || (product.Rows >= CopiedRows && product.Columns >= CopiedColumns);
     }
 
     // In multiply-adds, as the processor with the slower caches of those that were measured takes for copying a value and for transposing it.
@@ -72,6 +112,9 @@ internal static unsafe class BlockedProduct<TSimd, TVector>
         (long rows, long columns, long depth) = (product.Rows, product.Columns, product.Depth);
         long packing = product.TransposeB ? Transposition : rows <= FewRows ? 0 : Copy;
         long cost = (rows * RoundUp(product.Columns, TSimd.Width) * depth) + (columns * depth * packing);
+
+        // Rows that are not copied take a tile some instructions more for a step.
+        cost += CopiesRows(product) ? rows * depth * (product.TransposeA ? Copy : Transposition) : rows * columns * depth / 16;
         if (!product.TransposeC)
         {
             return cost;
@@ -84,7 +127,7 @@ internal static unsafe class BlockedProduct<TSimd, TVector>
 
     private static int RoundUp(int value, int multiple) => (value + multiple - 1) / multiple * multiple;
 
-    private static void Item(in Product product, in ProductGrid grid, int item)
+    private static void Item(in Product product, Factor copy, in ProductGrid grid, int item)
     {
         int rowStart = item / grid.Across * grid.Rows;
         int rows = Math.Min(grid.Rows, product.Rows - rowStart);
@@ -95,7 +138,7 @@ internal static unsafe class BlockedProduct<TSimd, TVector>
         {
             Factor left = product.TransposeA ? new(a + aMatrix.Offset, 1, aMatrix.Stride) : new(a + aMatrix.Offset, aMatrix.Stride, 1);
             Factor right = product.TransposeB ? new(b + bMatrix.Offset, bMatrix.Stride, 1) : new(b + bMatrix.Offset, 1, bMatrix.Stride);
-            left = left.From(rowStart, 0);
+            left = (copy.TilePlaces > 0 ? copy : left).From(rowStart, 0);
             right = right.From(columnStart, 0);
             if (product.TransposeC)
             {
@@ -112,20 +155,13 @@ internal static unsafe class BlockedProduct<TSimd, TVector>
 
     private static void Multiply(Factor left, Factor right, int rows, int columns, int depth, float* c, nint cRow, bool accumulate)
     {
-        int rowsPerBlock = Math.Min(RowsPerBlock, rows);
-        if (columns >= 4 * Panel && (long)columns * Math.Min(depth, DepthPerBlock) <= NearPanels)
-        {
-            int tiles = PanelProduct<TSimd, TVector>.TileCount<WideTile>(rows);
-            rowsPerBlock = (rows + tiles - 1) / tiles;
-        }
+        int tile = left.TilePlaces > 0 ? left.TilePlaces : RowTiles<TSimd, TVector>.Height(rows);
+        int rowsPerBlock = columns >= 4 * Panel && (long)columns * Math.Min(depth, DepthPerBlock) <= NearPanels ? tile
+            : Math.Min(left.TilePlaces > 0 ? RowsPerBlock / tile * tile : RowsPerBlock, rows);
 
         int padded = RoundUp(columns, TSimd.Width);
-        int copiedLength = left.Step == 1 ? rowsPerBlock * OddLines(DepthPerBlock) : DepthPerBlock * OddLines(rowsPerBlock);
-        float* panels = PackingBuffer.Take((padded * DepthPerBlock) + copiedLength + PanelProduct<TSimd, TVector>.EdgeLength(rowsPerBlock));
-        float* leftCopy = panels + (padded * DepthPerBlock);
-        float* edge = leftCopy + copiedLength;
-
-        bool copyLeft = columns > Panel && (left.Step == 1 ? left.Place % PageStride == 0 : left.Step >= FarStep);
+        float* panels = PackingBuffer.Take((padded * DepthPerBlock) + PanelProduct<TSimd, TVector>.EdgeLength(rowsPerBlock));
+        float* edge = panels + (padded * DepthPerBlock);
         int inPlace = right.Place != 1 || rows > FewRows ? 0
             : columns % Panel == TSimd.Width ? columns
             : columns / Panel * Panel;
@@ -143,16 +179,11 @@ internal static unsafe class BlockedProduct<TSimd, TVector>
             {
                 int count = Math.Min(rowsPerBlock, rows - row);
                 Factor near = left.From(row, depthStart);
-                if (copyLeft)
-                {
-                    near = CopyRows(near, count, block, leftCopy);
-                }
-
                 for (int column = 0; column < columns; column += Panel)
                 {
                     int width = Math.Min(Panel, columns - column);
                     Factor panel = column + width <= inPlace ? rightBlock.From(column, 0) : new(panels + (column * block), 1, PanelWidth(width));
-                    PanelProduct<TSimd, TVector>.Multiply(near, count, block, panel, width, c + (row * cRow) + column, cRow, add, edge);
+                    PanelProduct<TSimd, TVector>.Multiply(near, count, block, panel, width, c + (row * cRow) + column, cRow, add, edge, Beside(panel));
                 }
             }
         }
@@ -186,7 +217,7 @@ internal static unsafe class BlockedProduct<TSimd, TVector>
                 {
                     int width = Math.Min(Panel, padded - column);
                     Factor panel = new(panels + (padded * depthStart) + (column * block), 1, width);
-                    PanelProduct<TSimd, TVector>.Multiply(near, count, block, panel, width, sums + column, padded, add, edge: null);
+                    PanelProduct<TSimd, TVector>.Multiply(near, count, block, panel, width, sums + column, padded, add, edge: null, ahead: default);
                 }
             }
 
@@ -194,22 +225,13 @@ internal static unsafe class BlockedProduct<TSimd, TVector>
         }
     }
 
-    private static Factor CopyRows(Factor left, int rows, int depth, float* target)
+    // A panel that is read where it lies has a line or two of each row, too far apart for the processor to guess those of the panel beside it.
+    private static LinesAhead Beside(Factor panel)
     {
-        if (left.Step == 1)
-        {
-            int row = OddLines(depth);
-            Packing<TSimd, TVector>.Copy(left.Start, left.Place, rows, depth, target, row);
-            return new Factor(target, row, 1);
-        }
-
-        int step = OddLines(rows);
-        Packing<TSimd, TVector>.Copy(left.Start, left.Step, depth, rows, target, step);
-        return new Factor(target, 1, step);
+        int lines = Panel * sizeof(float) / CacheLine.Bytes;
+        byte* end = (byte*)(panel.Start + (2 * Panel)) - 1;
+        return panel.Step < SparseStep ? default : new(end - ((lines - 1) * CacheLine.Bytes), panel.Step * sizeof(float), CacheLine.Bytes, lines);
     }
-
-    // A row's length in memory, of so many cache lines that rows below each other do not compete for the same places in the cache.
-    private static int OddLines(int values) => RoundUp(values, CacheLine.Bytes / sizeof(float)) | (CacheLine.Bytes / sizeof(float));
 
     private static int PanelWidth(int columns) => columns > TSimd.Width ? Panel : TSimd.Width;
 

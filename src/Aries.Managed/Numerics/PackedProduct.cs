@@ -141,6 +141,7 @@ internal static unsafe class PackedProduct<TSimd, TVector, TFormat>
                 return;
             }
 
+            Factor near = new(a, x.Stride, 1);
             int step = (long)rows * x.Columns <= NearRows ? 1 : PanelsPerBlock;
             for (int panel = firstPanel; panel < end; panel += step)
             {
@@ -152,20 +153,19 @@ internal static unsafe class PackedProduct<TSimd, TVector, TFormat>
                         byte* next = i < last ? panels.Start(i + 1) + weights.Offset(depth)
                             : depth + DepthPerBlock < x.Columns ? panels.Start(panel) + weights.Offset(depth + DepthPerBlock)
                             : panels.Start(i + 1);
-                        Tiles(panels, i, depth, a, x.Stride, rows, next);
+                        Tiles(panels, i, depth, near.From(0, depth), rows, next);
                     }
                 }
             }
         }
     }
 
-    private static void Tiles(in Panel panels, int panel, int depthStart, float* a, nint aRow, int rows, byte* next)
+    private static void Tiles(in Panel panels, int panel, int depthStart, Factor x, int rows, byte* next)
     {
         PackedMatrix weights = panels.Weights;
         int depth = Math.Min(DepthPerBlock, weights.Columns - depthStart);
         byte* source = panels.Start(panel) + weights.Offset(depthStart);
-        float* widened = PackingBuffer.Take((DepthPerBlock + TileOfHeight<TSimd, TVector>.MostRows) * PanelWidth);
-        float* edge = widened + (DepthPerBlock * PanelWidth);
+        float* widened = PackingBuffer.Take((DepthPerBlock * PanelWidth) + PanelProduct<TSimd, TVector>.EdgeLength(rows));
         float* b = (float*)source;
         if (typeof(TFormat) != typeof(Float32Panel<TSimd, TVector>))
         {
@@ -173,32 +173,19 @@ internal static unsafe class PackedProduct<TSimd, TVector, TFormat>
             b = widened;
         }
 
-        // Tiles of nearly one height: a last tile of a single row would wait for its own sums.
-        int tiles = (rows + TileOfHeight<TSimd, TVector>.MostRows - 1) / TileOfHeight<TSimd, TVector>.MostRows;
-        int row = 0;
-
-        // Each tile asks for its part of the next block, so that the memory answers evenly.
+        int tiles = PanelProduct<TSimd, TVector>.TileCount<WideTile>(rows);
         nint nextStep = TFormat.StepBytes / tiles;
-        bool isWhole = panels.Columns(panel) == PanelWidth;
-        bool add = panels.Accumulate || depthStart > 0;
-        for (int tile = 0; tile < tiles; tile++)
-        {
-            int height = (rows - row) / (tiles - tile);
-            float* c = panels.Result + (row * panels.Stride) + (panel * PanelWidth);
-            float* target = isWhole ? c : edge;
-            nint stride = isWhole ? panels.Stride : PanelWidth;
-            float* x = a + depthStart + (row * aRow);
-
-            TileOfHeight<TSimd, TVector>.Multiply<WideTile, ReadsLineAhead>(
-                height, depth, x, aRow, 1, b, PanelWidth, target, stride, isWhole && add, next, nextStep);
-            next += depth * nextStep;
-            if (!isWhole)
-            {
-                CopyEdge(edge, c, panels.Stride, height, panels.Columns(panel), add);
-            }
-
-            row += height;
-        }
+        PanelProduct<TSimd, TVector>.Multiply(
+            x,
+            rows,
+            depth,
+            new Factor(b, 1, PanelWidth),
+            panels.Columns(panel),
+            panels.Result + (panel * PanelWidth),
+            panels.Stride,
+            panels.Accumulate || depthStart > 0,
+            widened + (DepthPerBlock * PanelWidth),
+            new LinesAhead(next, nextStep, depth * nextStep, tiles));
     }
 
     private static void Stream(in Panel panels, int panel, bool isPair, float* a, nint aRow, int row, int rows, int pass, int passes)
@@ -230,22 +217,10 @@ internal static unsafe class PackedProduct<TSimd, TVector, TFormat>
             else
             {
                 Stream<Rows1>(rows, depth, a + depthStart, aRow, block, b + panelBytes, panelBytes, ahead, early, earlyStep, edge, PanelWidth, accumulate: false);
-                CopyEdge(edge, c, panels.Stride, rows, panels.Columns(panel), add);
+                PanelProduct<TSimd, TVector>.CopyEdge(edge, PanelWidth, rows, panels.Columns(panel), c, panels.Stride, add);
             }
 
             early += depth * earlyStep;
-        }
-    }
-
-    private static void CopyEdge(float* edge, float* target, nint stride, int rows, int columns, bool accumulate)
-    {
-        if (accumulate)
-        {
-            Packing<TSimd, TVector>.Add(edge, PanelWidth, rows, columns, target, stride);
-        }
-        else
-        {
-            Packing<TSimd, TVector>.Copy(edge, PanelWidth, rows, columns, target, stride);
         }
     }
 

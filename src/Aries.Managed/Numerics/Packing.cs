@@ -103,6 +103,44 @@ internal static unsafe class Packing<TSimd, TVector>
         TransposeByFours(source + (row * sourceRow), sourceRow, rows - row, columns, target + row, targetRow);
     }
 
+    /// <summary>Copies the few rows of a tile into columns: target[j, i] = source[i, j].</summary>
+    /// <param name="source">source[0, 0].</param>
+    /// <param name="sourceRow">The distance between the source's rows.</param>
+    /// <param name="rows">The number of rows.</param>
+    /// <param name="columns">The values of each row.</param>
+    /// <param name="target">Receives the columns.</param>
+    /// <param name="targetRow">The distance between the target's rows.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void TransposeFew(float* source, nint sourceRow, int rows, int columns, float* target, nint targetRow)
+    {
+        if (rows < 4)
+        {
+            TransposeByFours(source, sourceRow, rows, columns, target, targetRow);
+            return;
+        }
+
+        // Eights and fours of rows; the last four may be rows that were copied before.
+        int row = 0;
+        for (; row + 8 <= rows; row += 8)
+        {
+            float* from = source + (row * sourceRow);
+            float* to = target + row;
+            int column = 0;
+            for (; column + 8 <= columns; column += 8)
+            {
+                Simd256.Transpose(from + column, sourceRow, to + (column * targetRow), targetRow);
+            }
+
+            TransposeByFours(from + column, sourceRow, 8, columns - column, to + (column * targetRow), targetRow);
+        }
+
+        for (; row < rows; row += 4)
+        {
+            row = Math.Min(row, rows - 4);
+            TransposeByFours(source + (row * sourceRow), sourceRow, 4, columns, target + row, targetRow);
+        }
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void TransposeByFours(float* source, nint sourceRow, int rows, int columns, float* target, nint targetRow)
     {

@@ -29,8 +29,9 @@ internal readonly record struct ProductGrid(int Rows, int Columns, int Across, i
     /// <param name="product">The product.</param>
     /// <param name="panel">The columns of a panel.</param>
     /// <param name="tileRows">The rows of a tile.</param>
+    /// <param name="wholeTiles">Whether an item has whole tiles.</param>
     /// <param name="threads">How many threads share the items.</param>
-    public static ProductGrid Of(in Product product, int panel, int tileRows, int threads)
+    public static ProductGrid Of(in Product product, int panel, int tileRows, bool wholeTiles, int threads)
     {
         (int rows, int columns, int depth) = (product.Rows, product.Columns, product.Depth);
         int wanted = threads == 1 ? 1 : (int)Math.Clamp((long)rows * columns * depth / WorkPerItem, 1, ItemsPerThread * threads);
@@ -58,6 +59,7 @@ internal readonly record struct ProductGrid(int Rows, int Columns, int Across, i
         }
 
         int rowsPerItem = Math.Max(Blocks(rows, down), Math.Min(rows, 2 * tileRows));
+        rowsPerItem = wholeTiles ? Blocks(rowsPerItem, tileRows) * tileRows : rowsPerItem;
         return new ProductGrid(rowsPerItem, columnsPerItem, across, across * Blocks(rows, rowsPerItem));
     }
 

@@ -22,6 +22,7 @@ internal static unsafe class ProductTile<TSimd, TVector>
     /// <summary>Computes c[i, j] = Σₖ a[i, k]·b[k, j], or adds it. Asks for cache lines of what is read next meanwhile, where told to.</summary>
     /// <typeparam name="TRows">The tile's height; of a narrow tile half of it, rounded up.</typeparam>
     /// <typeparam name="TTile">Two vectors wide, or one vector wide and twice as high.</typeparam>
+    /// <typeparam name="TLayout">How the rows of a lie.</typeparam>
     /// <typeparam name="TAhead">How many lines a step.</typeparam>
     /// <param name="depth">The number of steps over k.</param>
     /// <param name="a">a[0, 0].</param>
@@ -37,10 +38,11 @@ internal static unsafe class ProductTile<TSimd, TVector>
     /// <param name="aheadStep">The distance between two steps' lines, in bytes.</param>
     // Compiled at once and in full: a tile that ran unoptimised until it had tiered up would cost more than all else in a short training.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Multiply<TRows, TTile, TAhead>(
+    public static void Multiply<TRows, TTile, TLayout, TAhead>(
         nint depth, float* a, nint aRow, nint aStep, int lowerStart, float* b, nint bStep, float* c, nint cRow, bool accumulate, byte* ahead, nint aheadStep)
         where TRows : struct, IRowCount
         where TTile : struct, ITileKind
+        where TLayout : struct, IRowLayout
         where TAhead : struct, IReadAhead
     {
         TVector left0 = default, right0 = default;
@@ -90,89 +92,89 @@ internal static unsafe class ProductTile<TSimd, TVector>
 
             if (TRows.Count > 1)
             {
-                TVector factor = TSimd.Broadcast(a0 + aRow);
+                TVector factor = TSimd.Broadcast(TLayout.IsSideBySide ? a0 + 1 : a0 + aRow);
                 left1 = TSimd.MultiplyAdd(factor, left, left1);
-                factor = TTile.IsNarrow ? TSimd.Broadcast(l0 + aRow) : factor;
+                factor = TTile.IsNarrow ? TSimd.Broadcast(TLayout.IsSideBySide ? l0 + 1 : l0 + aRow) : factor;
                 right1 = TSimd.MultiplyAdd(factor, right, right1);
             }
 
             if (TRows.Count > 2)
             {
-                TVector factor = TSimd.Broadcast(a0 + (2 * aRow));
+                TVector factor = TSimd.Broadcast(TLayout.IsSideBySide ? a0 + 2 : a0 + (2 * aRow));
                 left2 = TSimd.MultiplyAdd(factor, left, left2);
-                factor = TTile.IsNarrow ? TSimd.Broadcast(l0 + (2 * aRow)) : factor;
+                factor = TTile.IsNarrow ? TSimd.Broadcast(TLayout.IsSideBySide ? l0 + 2 : l0 + (2 * aRow)) : factor;
                 right2 = TSimd.MultiplyAdd(factor, right, right2);
             }
 
             if (TRows.Count > 3)
             {
-                TVector factor = TSimd.Broadcast(a3);
+                TVector factor = TSimd.Broadcast(TLayout.IsSideBySide ? a0 + 3 : a3);
                 left3 = TSimd.MultiplyAdd(factor, left, left3);
-                factor = TTile.IsNarrow ? TSimd.Broadcast(l3) : factor;
+                factor = TTile.IsNarrow ? TSimd.Broadcast(TLayout.IsSideBySide ? l0 + 3 : l3) : factor;
                 right3 = TSimd.MultiplyAdd(factor, right, right3);
             }
 
             if (TRows.Count > 4)
             {
-                TVector factor = TSimd.Broadcast(a3 + aRow);
+                TVector factor = TSimd.Broadcast(TLayout.IsSideBySide ? a0 + 4 : a3 + aRow);
                 left4 = TSimd.MultiplyAdd(factor, left, left4);
-                factor = TTile.IsNarrow ? TSimd.Broadcast(l3 + aRow) : factor;
+                factor = TTile.IsNarrow ? TSimd.Broadcast(TLayout.IsSideBySide ? l0 + 4 : l3 + aRow) : factor;
                 right4 = TSimd.MultiplyAdd(factor, right, right4);
             }
 
             if (TRows.Count > 5)
             {
-                TVector factor = TSimd.Broadcast(a3 + (2 * aRow));
+                TVector factor = TSimd.Broadcast(TLayout.IsSideBySide ? a0 + 5 : a3 + (2 * aRow));
                 left5 = TSimd.MultiplyAdd(factor, left, left5);
-                factor = TTile.IsNarrow ? TSimd.Broadcast(l3 + (2 * aRow)) : factor;
+                factor = TTile.IsNarrow ? TSimd.Broadcast(TLayout.IsSideBySide ? l0 + 5 : l3 + (2 * aRow)) : factor;
                 right5 = TSimd.MultiplyAdd(factor, right, right5);
             }
 
             if (TRows.Count > 6)
             {
-                TVector factor = TSimd.Broadcast(a6);
+                TVector factor = TSimd.Broadcast(TLayout.IsSideBySide ? a0 + 6 : a6);
                 left6 = TSimd.MultiplyAdd(factor, left, left6);
-                factor = TTile.IsNarrow ? TSimd.Broadcast(l6) : factor;
+                factor = TTile.IsNarrow ? TSimd.Broadcast(TLayout.IsSideBySide ? l0 + 6 : l6) : factor;
                 right6 = TSimd.MultiplyAdd(factor, right, right6);
             }
 
             if (TRows.Count > 7)
             {
-                TVector factor = TSimd.Broadcast(a6 + aRow);
+                TVector factor = TSimd.Broadcast(TLayout.IsSideBySide ? a0 + 7 : a6 + aRow);
                 left7 = TSimd.MultiplyAdd(factor, left, left7);
-                factor = TTile.IsNarrow ? TSimd.Broadcast(l6 + aRow) : factor;
+                factor = TTile.IsNarrow ? TSimd.Broadcast(TLayout.IsSideBySide ? l0 + 7 : l6 + aRow) : factor;
                 right7 = TSimd.MultiplyAdd(factor, right, right7);
             }
 
             if (TRows.Count > 8)
             {
-                TVector factor = TSimd.Broadcast(a6 + (2 * aRow));
+                TVector factor = TSimd.Broadcast(TLayout.IsSideBySide ? a0 + 8 : a6 + (2 * aRow));
                 left8 = TSimd.MultiplyAdd(factor, left, left8);
-                factor = TTile.IsNarrow ? TSimd.Broadcast(l6 + (2 * aRow)) : factor;
+                factor = TTile.IsNarrow ? TSimd.Broadcast(TLayout.IsSideBySide ? l0 + 8 : l6 + (2 * aRow)) : factor;
                 right8 = TSimd.MultiplyAdd(factor, right, right8);
             }
 
             if (TRows.Count > 9)
             {
-                TVector factor = TSimd.Broadcast(a9);
+                TVector factor = TSimd.Broadcast(TLayout.IsSideBySide ? a0 + 9 : a9);
                 left9 = TSimd.MultiplyAdd(factor, left, left9);
-                factor = TTile.IsNarrow ? TSimd.Broadcast(l9) : factor;
+                factor = TTile.IsNarrow ? TSimd.Broadcast(TLayout.IsSideBySide ? l0 + 9 : l9) : factor;
                 right9 = TSimd.MultiplyAdd(factor, right, right9);
             }
 
             if (TRows.Count > 10)
             {
-                TVector factor = TSimd.Broadcast(a9 + aRow);
+                TVector factor = TSimd.Broadcast(TLayout.IsSideBySide ? a0 + 10 : a9 + aRow);
                 left10 = TSimd.MultiplyAdd(factor, left, left10);
-                factor = TTile.IsNarrow ? TSimd.Broadcast(l9 + aRow) : factor;
+                factor = TTile.IsNarrow ? TSimd.Broadcast(TLayout.IsSideBySide ? l0 + 10 : l9 + aRow) : factor;
                 right10 = TSimd.MultiplyAdd(factor, right, right10);
             }
 
             if (TRows.Count > 11)
             {
-                TVector factor = TSimd.Broadcast(a9 + (2 * aRow));
+                TVector factor = TSimd.Broadcast(TLayout.IsSideBySide ? a0 + 11 : a9 + (2 * aRow));
                 left11 = TSimd.MultiplyAdd(factor, left, left11);
-                factor = TTile.IsNarrow ? TSimd.Broadcast(l9 + (2 * aRow)) : factor;
+                factor = TTile.IsNarrow ? TSimd.Broadcast(TLayout.IsSideBySide ? l0 + 11 : l9 + (2 * aRow)) : factor;
                 right11 = TSimd.MultiplyAdd(factor, right, right11);
             }
 

@@ -18,3 +18,22 @@ internal readonly struct NarrowTile : ITileKind
 {
     public static bool IsNarrow => true;
 }
+
+/// <summary>How the rows of a tile's first factor lie, known when the tile is compiled.</summary>
+internal interface IRowLayout
+{
+    /// <summary>Gets whether values of neighbouring rows are neighbours.</summary>
+    static abstract bool IsSideBySide { get; }
+}
+
+/// <summary>Any distance apart.</summary>
+internal readonly struct RowsApart : IRowLayout
+{
+    public static bool IsSideBySide => false;
+}
+
+/// <summary>Side by side: one pointer reaches all of them, and a step takes a seventh fewer instructions.</summary>
+internal readonly struct RowsSideBySide : IRowLayout
+{
+    public static bool IsSideBySide => true;
+}

@@ -22,22 +22,38 @@ internal static unsafe class TileOfHeight<TSimd, TVector>
         where TTile : struct, ITileKind
         where TAhead : struct, IReadAhead
     {
+        if (aRow == 1)
+        {
+            Multiply<TTile, RowsSideBySide, TAhead>(height, depth, a, aRow, aStep, b, bStep, c, cRow, accumulate, ahead, aheadStep);
+        }
+        else
+        {
+            Multiply<TTile, RowsApart, TAhead>(height, depth, a, aRow, aStep, b, bStep, c, cRow, accumulate, ahead, aheadStep);
+        }
+    }
+
+    private static void Multiply<TTile, TLayout, TAhead>(
+        int height, nint depth, float* a, nint aRow, nint aStep, float* b, nint bStep, float* c, nint cRow, bool accumulate, byte* ahead, nint aheadStep)
+        where TTile : struct, ITileKind
+        where TLayout : struct, IRowLayout
+        where TAhead : struct, IReadAhead
+    {
         int rows = TTile.IsNarrow ? (height + 1) / 2 : height;
         int lower = height - rows;
         switch (rows)
         {
-            case 1: ProductTile<TSimd, TVector>.Multiply<Rows1, TTile, TAhead>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate, ahead, aheadStep); break;
-            case 2: ProductTile<TSimd, TVector>.Multiply<Rows2, TTile, TAhead>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate, ahead, aheadStep); break;
-            case 3: ProductTile<TSimd, TVector>.Multiply<Rows3, TTile, TAhead>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate, ahead, aheadStep); break;
-            case 4: ProductTile<TSimd, TVector>.Multiply<Rows4, TTile, TAhead>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate, ahead, aheadStep); break;
-            case 5: ProductTile<TSimd, TVector>.Multiply<Rows5, TTile, TAhead>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate, ahead, aheadStep); break;
-            case 6: ProductTile<TSimd, TVector>.Multiply<Rows6, TTile, TAhead>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate, ahead, aheadStep); break;
-            case 7: ProductTile<TSimd, TVector>.Multiply<Rows7, TTile, TAhead>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate, ahead, aheadStep); break;
-            case 8: ProductTile<TSimd, TVector>.Multiply<Rows8, TTile, TAhead>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate, ahead, aheadStep); break;
-            case 9: ProductTile<TSimd, TVector>.Multiply<Rows9, TTile, TAhead>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate, ahead, aheadStep); break;
-            case 10: ProductTile<TSimd, TVector>.Multiply<Rows10, TTile, TAhead>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate, ahead, aheadStep); break;
-            case 11: ProductTile<TSimd, TVector>.Multiply<Rows11, TTile, TAhead>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate, ahead, aheadStep); break;
-            default: ProductTile<TSimd, TVector>.Multiply<Rows12, TTile, TAhead>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate, ahead, aheadStep); break;
+            case 1: ProductTile<TSimd, TVector>.Multiply<Rows1, TTile, TLayout, TAhead>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate, ahead, aheadStep); break;
+            case 2: ProductTile<TSimd, TVector>.Multiply<Rows2, TTile, TLayout, TAhead>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate, ahead, aheadStep); break;
+            case 3: ProductTile<TSimd, TVector>.Multiply<Rows3, TTile, TLayout, TAhead>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate, ahead, aheadStep); break;
+            case 4: ProductTile<TSimd, TVector>.Multiply<Rows4, TTile, TLayout, TAhead>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate, ahead, aheadStep); break;
+            case 5: ProductTile<TSimd, TVector>.Multiply<Rows5, TTile, TLayout, TAhead>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate, ahead, aheadStep); break;
+            case 6: ProductTile<TSimd, TVector>.Multiply<Rows6, TTile, TLayout, TAhead>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate, ahead, aheadStep); break;
+            case 7: ProductTile<TSimd, TVector>.Multiply<Rows7, TTile, TLayout, TAhead>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate, ahead, aheadStep); break;
+            case 8: ProductTile<TSimd, TVector>.Multiply<Rows8, TTile, TLayout, TAhead>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate, ahead, aheadStep); break;
+            case 9: ProductTile<TSimd, TVector>.Multiply<Rows9, TTile, TLayout, TAhead>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate, ahead, aheadStep); break;
+            case 10: ProductTile<TSimd, TVector>.Multiply<Rows10, TTile, TLayout, TAhead>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate, ahead, aheadStep); break;
+            case 11: ProductTile<TSimd, TVector>.Multiply<Rows11, TTile, TLayout, TAhead>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate, ahead, aheadStep); break;
+            default: ProductTile<TSimd, TVector>.Multiply<Rows12, TTile, TLayout, TAhead>(depth, a, aRow, aStep, lower, b, bStep, c, cRow, accumulate, ahead, aheadStep); break;
         }
     }
 }

@@ -27,17 +27,49 @@ public sealed class MatrixProductTests
     }
 
     // What the shapes above do not reach, at every width: the few rows whose product is computed transposed, over several blocks of the common length;
-    // narrow panels of even, odd and single heights; factors that lie too far apart to be read in place; results written in their own order; several items.
+    // narrow panels of even, odd and single heights; factors that lie too far apart to be read in place, or that are copied once for all; results written in their own order; several items.
     public static TheoryData<int, int, int> PathShapes => new()
     {
         { 16, 100, 530 }, { 33, 130, 300 }, { 48, 200, 64 }, { 230, 16, 40 }, { 47, 9, 300 }, { 25, 4, 257 }, { 1, 5, 40 }, { 30, 1100, 40 }, { 1100, 30, 40 },
-        { 100, 40, 1100 }, { 60, 600, 16 }, { 400, 70, 260 },
+        { 100, 40, 1100 }, { 60, 600, 16 }, { 400, 70, 260 }, { 520, 70, 260 }, { 525, 41, 70 }, { 265, 390, 75 },
     };
 
     [Theory]
     [MemberData(nameof(PathShapes))]
     public void Run_ShapesOfEveryPath_AreTheScalarChainBitByBit(int rows, int columns, int depth) =>
         Run_EveryWidthAndLayout_IsTheScalarChainBitByBit(rows, columns, depth);
+
+    // The first factor is copied in parts, of its rows and of the common length. Products of few rows copy nothing.
+    [Theory]
+    [InlineData(2300, 400, 1000)]
+    [InlineData(300, 390, 4400)]
+    public void Products_TooLargeToBeCopiedAtOnce_AreThoseOfTheirPartsBitByBit(int rows, int columns, int depth)
+    {
+        const int Few = 100;
+        Random random = new(8);
+        (Matrix a, Matrix b, Matrix transposed) = (Random(random, rows, depth), Random(random, depth, columns), Matrix.Zeros(depth, rows));
+        for (int row = 0; row < rows; row++)
+        {
+            for (int step = 0; step < depth; step++)
+            {
+                transposed.Row(step)[row] = a.Row(row)[step];
+            }
+        }
+
+        Matrix start = Random(random, rows, columns);
+        (Matrix sums, Matrix transposedSums, Matrix parts) = (new([.. start.Array], rows, columns), new([.. start.Array], rows, columns), new([.. start.Array], rows, columns));
+
+        MatrixProduct.Times(a, b, sums, accumulate: true, WorkerPool.Shared);
+        MatrixProduct.TransposedTimes(transposed, b, transposedSums, accumulate: true, WorkerPool.Shared);
+        for (int row = 0; row < rows; row += Few)
+        {
+            int count = Math.Min(Few, rows - row);
+            MatrixProduct.Times(a.RowRange(row, count), b, parts.RowRange(row, count), accumulate: true, WorkerPool.Shared);
+        }
+
+        AssertSameBits(parts.Array, sums.Array, 0);
+        AssertSameBits(parts.Array, transposedSums.Array, 0);
+    }
 
     // A product and its transpose are the same sums: computed either way round, and so on either path, they have the same bits.
     [Theory]
@@ -106,6 +138,7 @@ public sealed class MatrixProductTests
     [InlineData(1, 700, 300)]
     [InlineData(64, 64, 64)]
     [InlineData(500, 300, 700)]
+    [InlineData(500, 400, 700)]
     public void Products_AnyThreadCount_AreTheSameBitByBit(int rows, int columns, int depth)
     {
         Random random = new(4);
@@ -149,11 +182,13 @@ public sealed class MatrixProductTests
         Assert.Equal([0f, 0f], cleared);
     }
 
-    [Fact]
-    public void Products_AfterWarmUp_AllocateNothing()
+    [Theory]
+    [InlineData(50)]
+    [InlineData(300)]
+    public void Products_AfterWarmUp_AllocateNothing(int rows)
     {
         using WorkerPool pool = new(1);
-        (Matrix a, Matrix b, Matrix c, Matrix d) = (Matrix.Zeros(50, 300), Matrix.Zeros(70, 300), Matrix.Zeros(50, 70), Matrix.Zeros(70, 300));
+        (Matrix a, Matrix b, Matrix c, Matrix d) = (Matrix.Zeros(rows, 400), Matrix.Zeros(400, 400), Matrix.Zeros(rows, 400), Matrix.Zeros(400, 400));
         void Once()
         {
             MatrixProduct.TimesTransposed(a, b, c, accumulate: false, pool);
@@ -163,7 +198,7 @@ public sealed class MatrixProductTests
 
         Once();
         long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int round = 0; round < 100; round++)
+        for (int round = 0; round < 20; round++)
         {
             Once();
         }

@@ -17,16 +17,18 @@ public sealed class ProductGridTests
          from depth in Gen.Int[1, 3000]
          from threads in Gen.Int[1, 9]
          from transposed in Gen.Bool
-         select (rows, columns, depth, threads, transposed)).Sample(
+         from wholeTiles in Gen.Bool
+         select (rows, columns, depth, threads, transposed, wholeTiles)).Sample(
             static x =>
             {
-                ProductGrid grid = Cut(x.rows, x.columns, x.depth, x.threads, x.transposed);
+                ProductGrid grid = Cut(x.rows, x.columns, x.depth, x.threads, x.transposed, x.wholeTiles);
 
                 int down = grid.Count / grid.Across;
                 Assert.Equal(grid.Count, grid.Across * down);
                 Assert.InRange(x.rows, ((down - 1) * grid.Rows) + 1, down * grid.Rows);
                 Assert.InRange(x.columns, ((grid.Across - 1) * grid.Columns) + 1, grid.Across * grid.Columns);
                 Assert.Equal(0, grid.Columns % Panel);
+                Assert.True(!x.wholeTiles || grid.Rows % TileRows == 0);
             },
             iter: 2000,
             threads: 1);
@@ -48,10 +50,10 @@ public sealed class ProductGridTests
     [Fact]
     public void Of_SmallProduct_IsOneItem() => Assert.Equal(1, Cut(16, 64, 64, threads: 8, transposed: false).Count);
 
-    private static ProductGrid Cut(int rows, int columns, int depth, int threads, bool transposed)
+    private static ProductGrid Cut(int rows, int columns, int depth, int threads, bool transposed, bool wholeTiles = false)
     {
         Matrix result = transposed ? new(Values, columns, rows) : new(Values, rows, columns);
         Product product = new(new(Values, rows, depth), false, new(Values, columns, depth), true, result, Accumulate: false) { TransposeC = transposed };
-        return ProductGrid.Of(product, Panel, TileRows, threads);
+        return ProductGrid.Of(product, Panel, TileRows, wholeTiles, threads);
     }
 }
