@@ -90,6 +90,5 @@ internal static class LlamaFolder
 
     /// <summary>Compares all but the beginning token: a model that never uses the one of its <c>config.json</c> is loaded without.</summary>
     private static bool SaysTheSame(LlamaConfig left, LlamaConfig right) =>
-        left.EndTokenIds.SequenceEqual(right.EndTokenIds)
-        && left with { EndTokenIds = [], BeginTokenId = null } == right with { EndTokenIds = [], BeginTokenId = null };
+        left.EndTokenIds.SequenceEqual(right.EndTokenIds) && left.ComputesLike(right);
 }

@@ -148,7 +148,7 @@ public sealed class OptimizerStepResourceTests
         }
 
         ReferenceScores reference = new(new double[PairBatch.SequenceCount * rows.Count], rows.Count);
-        return new OptimizerStep(model, loss, new AdamWOptions(), rows, reference, tokenBudget, recompute: false, pool);
+        return new OptimizerStep(model, loss, new AdamWOptions(), rows, tokenBudget, recompute: false, pool) { Reference = reference };
     }
 
     // Each of the pool's threads counts its own: an item waits until every thread has one. [how many have, bytes of each].

@@ -24,7 +24,7 @@ public sealed class OptimizerStepTests : IDisposable
         LearningRateOptions rates = new() { Peak = 1e-3, WarmUpFraction = 0.25, WarmUpStart = start };
         ReferenceScores reference = ReferenceScores.Compute(
             new SequenceScorer(model.Config, weights, null, _pool), rows, loss.Sequences, 4096, TestContext.Current.CancellationToken);
-        OptimizerStep step = new(model, loss, new AdamWOptions { WeightDecay = 0.01 }, rows, reference, 4096, recompute: false, _pool);
+        OptimizerStep step = new(model, loss, new AdamWOptions { WeightDecay = 0.01 }, rows, 4096, recompute: false, _pool) { Reference = reference };
 
         for (int index = 0; index < 20; index++)
         {
@@ -103,7 +103,7 @@ public sealed class OptimizerStepTests : IDisposable
         LlamaWeights weights = TestModels.Random(TestModels.SmallConfig, seed: 1);
         List<TrainingRow> rows = RandomRows(PairSequences.Chosen);
         OptimizerStep step = new(
-            new TrainedModel(TestModels.SmallConfig, weights, null), new SupervisedLoss(), new AdamWOptions(), rows, null, 1 << 20, recompute: false, _pool);
+            new TrainedModel(TestModels.SmallConfig, weights, null), new SupervisedLoss(), new AdamWOptions(), rows, 1 << 20, recompute: false, _pool);
         step.Run([0, 1], 1e-3, TestContext.Current.CancellationToken);
         weights.Layers[0].Gate.Values[3] = value;
         float[] before = [.. weights.Head.Values];
@@ -172,7 +172,7 @@ public sealed class OptimizerStepTests : IDisposable
         ReferenceScores reference = ReferenceScores.Compute(
             new SequenceScorer(TestModels.SmallConfig, other, null, _pool), rows, loss.Sequences, 1 << 20, TestContext.Current.CancellationToken);
         OptimizerStep step = new(
-            model, loss, new AdamWOptions { Epsilon = 1e-3 }, rows, loss.NeedsReference ? reference : null, tokenBudget, recompute, _pool);
+            model, loss, new AdamWOptions { Epsilon = 1e-3 }, rows, tokenBudget, recompute, _pool) { Reference = loss.NeedsReference ? reference : null };
         Dictionary<string, double> metrics = [];
         for (int i = 0; i < steps; i++)
         {
