@@ -209,7 +209,7 @@ public sealed class ManagedPolicyTrainer : IPolicyTrainer
         }
 
         // The policy is still as it was loaded, and a new adapter changes nothing yet: where the two checkpoints are one, it is the reference.
-        TrainedModel reference = request.Reference == request.Policy ? policy : LoadReference(request, policy);
+        TrainedModel reference = request.Reference == request.Policy ? policy : LoadReference(request, policy, step.FreeWeights);
         ReferenceScores scores;
         try
         {
@@ -248,12 +248,12 @@ public sealed class ManagedPolicyTrainer : IPolicyTrainer
                 $"The policy's adapter {request.Policy.AdapterPath} has {model.Adapter.Options}, and Lora asks for {wanted}. Training goes on with an adapter of its own shape only: set Lora to it.");
     }
 
-    private TrainedModel LoadReference(PreferenceTrainingRequest request, TrainedModel policy)
+    private TrainedModel LoadReference(PreferenceTrainingRequest request, TrainedModel policy, LlamaWeights? place)
     {
         // An adapter leaves the base weights alone, so both may read the same ones.
         TrainedModel reference = _options.Lora is not null && request.Reference.ModelPath == request.Policy.ModelPath
             ? policy with { Adapter = request.Reference.AdapterPath is { } path ? PeftAdapter.Load(path, policy.Weights) : null }
-            : Load(request.Reference);
+            : Load(request.Reference, place is null ? null : (policy.Config, place));
         if (reference.Config.VocabularySize != policy.Config.VocabularySize || reference.Config.ContextLength < MaxLength(policy.Config))
         {
             throw new ModelFormatException(
@@ -265,9 +265,9 @@ public sealed class ManagedPolicyTrainer : IPolicyTrainer
         return _options.Lora is null ? Merged(reference) : reference;
     }
 
-    private static TrainedModel Load(PolicyCheckpoint checkpoint)
+    private static TrainedModel Load(PolicyCheckpoint checkpoint, (LlamaConfig Config, LlamaWeights Weights)? place = null)
     {
-        (LlamaConfig config, LlamaWeights weights) = LlamaFolder.Load(checkpoint.ModelPath);
+        (LlamaConfig config, LlamaWeights weights) = LlamaFolder.Load(checkpoint.ModelPath, place: place);
         return new TrainedModel(config, weights, checkpoint.AdapterPath is { } path ? PeftAdapter.Load(path, weights) : null);
     }
 

@@ -34,6 +34,9 @@ internal sealed class OptimizerStep
 
     public AdamW Optimizer { get; }
 
+    /// <summary>Gets memory for weights of the model's shape that is free until the first step: its gradients' where all weights are trained, otherwise null.</summary>
+    public LlamaWeights? FreeWeights => _gradients.Full;
+
     /// <summary>Gets or sets what the reference says of the rows; null for a loss without a reference.</summary>
     public ReferenceScores? Reference { get; set; }
 
