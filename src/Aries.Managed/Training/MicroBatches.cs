@@ -6,7 +6,7 @@ namespace Aries.Managed;
 /// <threadsafety>Not thread-safe: it keeps its tree, and allocates only when a batch is larger than all before.</threadsafety>
 internal sealed class MicroBatches(int tokenBudget)
 {
-    // Products share a copy of the weights among so many rows: with half of them a step takes a twentieth longer, and with more no less.
+    // Products share a copy of the weights among so many rows: with half of them a step takes a twentieth longer, with more a few percent less at most.
     private const int EnoughTokens = 896;
 
     private const long MostBytes = 1L << 30;
@@ -17,7 +17,7 @@ internal sealed class MicroBatches(int tokenBudget)
     /// <summary>Gets the number of tokens of a tree that are computed at once.</summary>
     public int TokenBudget { get; } = tokenBudget;
 
-    /// <summary>Returns how many tokens are quick enough and have activations of 1 GiB at most, but 256 in any case.</summary>
+    /// <summary>Returns how many tokens are enough for the products and have activations of 1 GiB at most, but 256 in any case.</summary>
     public static int DefaultTokens(LlamaConfig config)
     {
         // Of a token, kept for the backward pass: the residual stream twice, queries and attention, gate and up, keys and values.

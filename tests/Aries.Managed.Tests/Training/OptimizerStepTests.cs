@@ -169,7 +169,12 @@ public sealed class OptimizerStepTests : IDisposable
     {
         LlamaConfig config = TestModels.StoriesConfig with
         {
-            HiddenSize = hidden, IntermediateSize = inner, LayerCount = layers, HeadCount = hidden / 64, KeyValueHeadCount = hidden / 192, HeadSize = 64,
+            HiddenSize = hidden,
+            IntermediateSize = inner,
+            LayerCount = layers,
+            HeadCount = hidden / 64,
+            KeyValueHeadCount = hidden / 192,
+            HeadSize = 64,
         };
 
         Assert.Equal(expected, MicroBatches.DefaultTokens(config));
@@ -257,8 +262,8 @@ public sealed class OptimizerStepTests : IDisposable
         LlamaWeights other = TestModels.Random(TestModels.SmallConfig, seed: 3);
         ReferenceScores reference = ReferenceScores.Compute(
             new SequenceScorer(TestModels.SmallConfig, other, null, _pool), rows, loss.Sequences, 1 << 20, TestContext.Current.CancellationToken);
-        OptimizerStep step = new(
-            model, loss, new AdamWOptions { Epsilon = 1e-3 }, rows, tokenBudget, recompute, _pool) { Reference = loss.NeedsReference ? reference : null };
+        OptimizerStep step = new(model, loss, new AdamWOptions { Epsilon = 1e-3 }, rows, tokenBudget, recompute, _pool);
+        step.Reference = loss.NeedsReference ? reference : null;
         Dictionary<string, double> metrics = [];
         for (int i = 0; i < steps; i++)
         {
