@@ -6,9 +6,11 @@ internal static class LlamaFolder
     /// <summary>Reads a Hugging Face folder, or a llama2.c checkpoint file.</summary>
     /// <param name="modelPath">The folder, or the file.</param>
     /// <param name="storage">How the matrices are packed, to be read only; null for plain float32, which can be trained and saved.</param>
+    /// <param name="place">Weights whose memory the folder's take where both compute alike, or null; only plain float32 is read into a place.</param>
     /// <returns>The configuration, and weights that belong to the caller alone.</returns>
     /// <exception cref="ModelFormatException">A file is missing or malformed, the two disagree, or the model is of another kind.</exception>
-    public static (LlamaConfig Config, LlamaWeights Weights) Load(string modelPath, WeightStorage? storage = null)
+    public static (LlamaConfig Config, LlamaWeights Weights) Load(
+        string modelPath, WeightStorage? storage = null, (LlamaConfig Config, LlamaWeights Weights)? place = null)
     {
         if (File.Exists(modelPath))
         {
@@ -19,7 +21,10 @@ internal static class LlamaFolder
         LlamaConfig config = LlamaConfigReader.Read(modelPath);
         using SafetensorsFolder source = SafetensorsFolder.Open(modelPath);
         LlamaTensors.Check(config, source);
-        return (config, LlamaWeights.Create(config, (name, rows, columns) => ReadTensor(source, name, rows, columns, storage)));
+        Dictionary<string, Parameter> places = place is { } taken && taken.Config.ComputesLike(config)
+            ? taken.Weights.Parameters().ToDictionary(parameter => parameter.Name, StringComparer.Ordinal)
+            : [];
+        return (config, LlamaWeights.Create(config, (name, rows, columns) => ReadTensor(source, name, rows, columns, storage, places.GetValueOrDefault(name))));
     }
 
     /// <summary>Writes a folder aside and renames it when it is whole and flushed to disk; an earlier folder of that name is replaced.</summary>
@@ -62,7 +67,7 @@ internal static class LlamaFolder
         });
     }
 
-    private static Parameter ReadTensor(SafetensorsFolder source, string name, int rows, int columns, WeightStorage? storage)
+    private static Parameter ReadTensor(SafetensorsFolder source, string name, int rows, int columns, WeightStorage? storage, Parameter? place)
     {
         _ = source.TryGet(name, out SafetensorsFile file, out _);
         if (rows > 1 && storage is { } packing)
@@ -71,7 +76,7 @@ internal static class LlamaFolder
                 rows, columns, packing, VectorWidth.Default, (first, values) => file.ReadSingles(name, (long)first * columns, values)));
         }
 
-        Parameter parameter = new(name, rows, columns);
+        Parameter parameter = place ?? new Parameter(name, rows, columns);
         file.ReadSingles(name, parameter.Values);
         return parameter;
     }
@@ -90,6 +95,5 @@ internal static class LlamaFolder
 
     /// <summary>Compares all but the beginning token: a model that never uses the one of its <c>config.json</c> is loaded without.</summary>
     private static bool SaysTheSame(LlamaConfig left, LlamaConfig right) =>
-        left.EndTokenIds.SequenceEqual(right.EndTokenIds)
-        && left with { EndTokenIds = [], BeginTokenId = null } == right with { EndTokenIds = [], BeginTokenId = null };
+        left.EndTokenIds.SequenceEqual(right.EndTokenIds) && left.ComputesLike(right);
 }

@@ -127,8 +127,8 @@ public sealed class ManagedPolicyTrainer : IPolicyTrainer
         RowEncoder encoder = CreateEncoder(request, model.Config);
         List<TrainingRow> rows = encoder.Examples(request.Examples, cancellationToken);
         Dictionary<string, string> identity = Identify(request, "supervised", rows, cancellationToken);
-        SupervisedLoss loss = new(_options.SupervisedNormalization);
-        return Train(request, model, loss, rows, null, identity, encoder, progress, cancellationToken);
+        OptimizerStep step = CreateStep(model, new SupervisedLoss(_options.SupervisedNormalization), rows);
+        return Train(request, model, step, rows.Count, identity, encoder, progress, cancellationToken);
     }
 
     private TrainingResult TrainPreferences(PreferenceTrainingRequest request, Action<TrainingProgress>? progress, CancellationToken cancellationToken)
@@ -138,37 +138,35 @@ public sealed class ManagedPolicyTrainer : IPolicyTrainer
         RowEncoder encoder = CreateEncoder(request, model.Config);
         List<TrainingRow> rows = encoder.Pairs(request.Pairs, _options.Loss.Sequences, cancellationToken);
         Dictionary<string, string> identity = Identify(request, "preferences", rows, cancellationToken);
-        ReferenceScores? reference = null;
+        OptimizerStep step = CreateStep(model, _options.Loss, rows);
         if (_options.Loss.NeedsReference && rows.Count > 0)
         {
             identity["reference"] = CheckpointFingerprint.Compute(request.Reference.ModelPath, request.Reference.AdapterPath, cancellationToken);
-            reference = ScoreReference(request, model, rows, identity, cancellationToken);
+            step.Reference = ScoreReference(request, model, step, rows.Count, identity, cancellationToken);
         }
 
-        return Train(request, model, _options.Loss, rows, reference, identity, encoder, progress, cancellationToken);
+        return Train(request, model, step, rows.Count, identity, encoder, progress, cancellationToken);
     }
 
     private TrainingResult Train(
         TrainingRequest request,
         TrainedModel model,
-        IPreferenceLoss loss,
-        List<TrainingRow> rows,
-        ReferenceScores? reference,
+        OptimizerStep step,
+        int rowCount,
         Dictionary<string, string> identity,
         RowEncoder encoder,
         Action<TrainingProgress>? progress,
         CancellationToken cancellationToken)
     {
-        if (rows.Count == 0)
+        if (rowCount == 0)
         {
             throw new ArgumentException(
                 $"All {encoder.DroppedCount} rows were dropped: after truncation to {MaxLength(model.Config)} tokens no response is left, or chosen and rejected are equal. Raise MaxLength or shorten the prompts.",
                 nameof(request));
         }
 
-        OptimizerStep step = new(model, loss, _options.Optimizer, rows, reference, TokenBudget(model.Config), _options.RecomputeActivations, _pool);
         TrainingState? state = request.StatePath is null ? null : new TrainingState(request.StatePath, identity);
-        TrainingRun run = new(model, step, _options, rows.Count, request.Seed, state);
+        TrainingRun run = new(model, step, _options, rowCount, request.Seed, state);
         Dictionary<string, double> metrics = run.Run(progress, cancellationToken);
         metrics[MovedBoundaries] = encoder.MovedBoundaryCount;
         PolicyCheckpoint checkpoint = Write(request, model);
@@ -189,7 +187,8 @@ public sealed class ManagedPolicyTrainer : IPolicyTrainer
         return _options.MaxLength ?? config.ContextLength;
     }
 
-    private int TokenBudget(LlamaConfig config) => _options.MicroBatchTokens ?? MicroBatches.DefaultTokens(config);
+    private OptimizerStep CreateStep(TrainedModel model, IPreferenceLoss loss, List<TrainingRow> rows) => new(
+        model, loss, _options.Optimizer, rows, _options.MicroBatchTokens ?? MicroBatches.DefaultTokens(model.Config), _options.RecomputeActivations, _pool);
 
     private Dictionary<string, string> Identify(TrainingRequest request, string kind, List<TrainingRow> rows, CancellationToken cancellationToken) => new()
     {
@@ -201,21 +200,20 @@ public sealed class ManagedPolicyTrainer : IPolicyTrainer
     };
 
     private ReferenceScores ScoreReference(
-        PreferenceTrainingRequest request, TrainedModel policy, List<TrainingRow> rows, Dictionary<string, string> identity, CancellationToken cancellationToken)
+        PreferenceTrainingRequest request, TrainedModel policy, OptimizerStep step, int rowCount, Dictionary<string, string> identity, CancellationToken cancellationToken)
     {
         string fingerprint = $"{identity["reference"]} {identity["data"]}";
-        if (request.StatePath is not null && ReferenceCache.Load(request.StatePath, fingerprint, rows.Count) is { } known)
+        if (request.StatePath is not null && ReferenceCache.Load(request.StatePath, fingerprint, rowCount) is { } known)
         {
             return known;
         }
 
         // The policy is still as it was loaded, and a new adapter changes nothing yet: where the two checkpoints are one, it is the reference.
-        TrainedModel reference = request.Reference == request.Policy ? policy : LoadReference(request, policy);
-        SequenceScorer scorer = new(reference.Config, reference.Weights, reference.Adapter, _pool);
+        TrainedModel reference = request.Reference == request.Policy ? policy : LoadReference(request, policy, step.FreeWeights);
         ReferenceScores scores;
         try
         {
-            scores = ReferenceScores.Compute(scorer, rows, _options.Loss.Sequences, TokenBudget(reference.Config), cancellationToken);
+            scores = step.ScoreReference(reference, cancellationToken);
         }
         catch (NotFiniteNumberException exception)
         {
@@ -250,12 +248,12 @@ public sealed class ManagedPolicyTrainer : IPolicyTrainer
                 $"The policy's adapter {request.Policy.AdapterPath} has {model.Adapter.Options}, and Lora asks for {wanted}. Training goes on with an adapter of its own shape only: set Lora to it.");
     }
 
-    private TrainedModel LoadReference(PreferenceTrainingRequest request, TrainedModel policy)
+    private TrainedModel LoadReference(PreferenceTrainingRequest request, TrainedModel policy, LlamaWeights? place)
     {
         // An adapter leaves the base weights alone, so both may read the same ones.
         TrainedModel reference = _options.Lora is not null && request.Reference.ModelPath == request.Policy.ModelPath
             ? policy with { Adapter = request.Reference.AdapterPath is { } path ? PeftAdapter.Load(path, policy.Weights) : null }
-            : Load(request.Reference);
+            : Load(request.Reference, place is null ? null : (policy.Config, place));
         if (reference.Config.VocabularySize != policy.Config.VocabularySize || reference.Config.ContextLength < MaxLength(policy.Config))
         {
             throw new ModelFormatException(
@@ -267,9 +265,9 @@ public sealed class ManagedPolicyTrainer : IPolicyTrainer
         return _options.Lora is null ? Merged(reference) : reference;
     }
 
-    private static TrainedModel Load(PolicyCheckpoint checkpoint)
+    private static TrainedModel Load(PolicyCheckpoint checkpoint, (LlamaConfig Config, LlamaWeights Weights)? place = null)
     {
-        (LlamaConfig config, LlamaWeights weights) = LlamaFolder.Load(checkpoint.ModelPath);
+        (LlamaConfig config, LlamaWeights weights) = LlamaFolder.Load(checkpoint.ModelPath, place: place);
         return new TrainedModel(config, weights, checkpoint.AdapterPath is { } path ? PeftAdapter.Load(path, weights) : null);
     }
 

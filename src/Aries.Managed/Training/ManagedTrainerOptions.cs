@@ -35,7 +35,7 @@ public sealed record ManagedTrainerOptions
     public int BatchSize { get; set; } = 32;
 
     /// <summary>Gets or sets the number of tokens that are computed at once, those that sequences share counted once. A batch is cut into micro-batches of whole pairs, whose gradients add up; a pair that is longer is computed alone.</summary>
-    /// <value>1 or more; null, the default, takes as many as keep their activations in about 1 GiB.</value>
+    /// <value>1 or more; null, the default, takes 896, or fewer where their activations would take more than 1 GiB, but 256 at least.</value>
     public int? MicroBatchTokens { get; set; }
 
     /// <summary>Gets or sets the longest sequence, prompt and response together, in tokens.</summary>

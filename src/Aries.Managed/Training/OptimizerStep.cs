@@ -8,7 +8,7 @@ internal sealed class OptimizerStep
 {
     private readonly IPreferenceLoss _loss;
     private readonly IReadOnlyList<TrainingRow> _rows;
-    private readonly ReferenceScores? _reference;
+    private readonly TrainedModel _model;
     private readonly WorkerPool _pool;
     private readonly MicroBatches _parts;
     private readonly SequenceScorer _scorer;
@@ -18,18 +18,12 @@ internal sealed class OptimizerStep
     private readonly PreferenceMetrics _metrics = new();
     private double _entropy;
     private long _entropyRows;
+    private int _reservedFor;
 
     public OptimizerStep(
-        TrainedModel model,
-        IPreferenceLoss loss,
-        AdamWOptions optimizer,
-        IReadOnlyList<TrainingRow> rows,
-        ReferenceScores? reference,
-        int tokenBudget,
-        bool recompute,
-        WorkerPool pool)
+        TrainedModel model, IPreferenceLoss loss, AdamWOptions optimizer, IReadOnlyList<TrainingRow> rows, int tokenBudget, bool recompute, WorkerPool pool)
     {
-        (_loss, _rows, _reference, _pool, _parts) = (loss, rows, reference, pool, new MicroBatches(tokenBudget));
+        (_model, _loss, _rows, _pool, _parts) = (model, loss, rows, pool, new MicroBatches(tokenBudget));
         _scorer = new SequenceScorer(model.Config, model.Weights, model.Adapter, pool, recompute);
         _gradients = model.CreateGradients();
         Optimizer = new AdamW(model.Trained(), optimizer, pool);
@@ -40,8 +34,36 @@ internal sealed class OptimizerStep
 
     public AdamW Optimizer { get; }
 
+    /// <summary>Gets memory for weights of the model's shape that is free until the first step: its gradients' where all weights are trained, otherwise null.</summary>
+    public LlamaWeights? FreeWeights => _gradients.Full;
+
+    /// <summary>Gets or sets what the reference says of the rows; null for a loss without a reference.</summary>
+    public ReferenceScores? Reference { get; set; }
+
     /// <summary>Gets the tokens of all sequences so far, shared prefixes counted as often as they occur.</summary>
     public long TokenCount { get; set; }
+
+    /// <summary>Scores every row with a reference, in the memory of the steps where it computes as the model does.</summary>
+    /// <exception cref="NotFiniteNumberException">The reference's output is NaN or infinite.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public ReferenceScores ScoreReference(TrainedModel reference, CancellationToken cancellationToken)
+    {
+        if (!reference.Config.ComputesLike(_model.Config))
+        {
+            SequenceScorer other = new(reference.Config, reference.Weights, reference.Adapter, _pool);
+            return ReferenceScores.Compute(other, _rows, _loss.Sequences, _parts.TokenBudget, cancellationToken);
+        }
+
+        try
+        {
+            _scorer.Use(reference.Weights, reference.Adapter);
+            return ReferenceScores.Compute(_scorer, _rows, _loss.Sequences, _parts.TokenBudget, cancellationToken);
+        }
+        finally
+        {
+            _scorer.Use(_model.Weights, _model.Adapter);
+        }
+    }
 
     /// <summary>Makes one step. When it throws, the weights and the optimiser are as before.</summary>
     /// <param name="batch">The rows of the step, as indices.</param>
@@ -58,7 +80,7 @@ internal sealed class OptimizerStep
         return result;
     }
 
-    /// <summary>Makes one step as <see cref="Run"/> does, without its report. Allocates nothing once the buffers hold the largest micro-batch.</summary>
+    /// <summary>Makes one step as <see cref="Run"/> does, without its report. Allocates nothing after the first step of the largest batch.</summary>
     public void Step(ReadOnlySpan<int> batch, double learningRate, CancellationToken cancellationToken)
     {
         int step = Optimizer.StepCount + 1;
@@ -97,8 +119,8 @@ internal sealed class OptimizerStep
             chosenTokens += _rows[row][PairSequence.Chosen].ResponseLength;
         }
 
+        Reserve(batch.Length);
         ReadOnlySpan<MicroBatch> parts = _parts.Split(_rows, batch);
-        Reserve(parts);
 
         // KTO's reference point is a mean over the batch: its derivatives need every log-probability first.
         bool coupled = (_loss.Sequences & PairSequences.Mismatched) != 0 && parts.Length > 1;
@@ -109,7 +131,7 @@ internal sealed class OptimizerStep
 
         foreach ((int start, int count, _) in parts)
         {
-            _part.Load(_rows, batch.Slice(start, count), _reference);
+            _part.Load(_rows, batch.Slice(start, count), Reference);
             _part.Score(_scorer, forBackward: true, cancellationToken);
             _entropy += _scorer.MeanEntropy * _scorer.ScoredRowCount;
             _entropyRows += _scorer.ScoredRowCount;
@@ -126,25 +148,23 @@ internal sealed class OptimizerStep
         }
     }
 
-    // A batch that was cut fills the budget sooner or later: growing to it now leaves no smaller buffers behind.
-    private void Reserve(ReadOnlySpan<MicroBatch> parts)
+    // For the largest micro-batch that there will be: memory that grew would leave as much behind, and nobody knows when the collector takes it.
+    private void Reserve(int batchSize)
     {
-        int tokens = parts.Length > 1 ? _parts.TokenBudget : 0;
-        foreach (MicroBatch part in parts)
+        if (batchSize > _reservedFor)
         {
-            tokens = Math.Max(tokens, part.TokenCount);
+            _reservedFor = batchSize;
+            _scorer.Reserve(_parts.MostTokens(_rows, batchSize), forBackward: true);
         }
-
-        _scorer.Reserve(tokens, forBackward: true);
     }
 
     private void ComputeWhole(
         ReadOnlySpan<int> batch, ReadOnlySpan<MicroBatch> parts, int step, int chosenTokens, CancellationToken cancellationToken)
     {
-        _whole.Load(_rows, batch, _reference);
+        _whole.Load(_rows, batch, Reference);
         foreach ((int start, int count, _) in parts)
         {
-            _part.Load(_rows, batch.Slice(start, count), _reference);
+            _part.Load(_rows, batch.Slice(start, count), Reference);
             _part.Score(_scorer, forBackward: false, cancellationToken);
             _part.PutPolicy(_whole, start);
         }

@@ -25,15 +25,9 @@ internal sealed class ReferenceScores
         double[] values = new double[PairBatch.SequenceCount * rows.Count];
         int[] all = [.. Enumerable.Range(0, rows.Count)];
         RowScores scores = new(sequences);
-        ReadOnlySpan<MicroBatch> parts = new MicroBatches(tokenBudget).Split(rows, all);
-        int most = 0;
-        foreach (MicroBatch part in parts)
-        {
-            most = Math.Max(most, part.TokenCount);
-        }
-
-        scorer.Reserve(most, forBackward: false);
-        foreach ((int start, int count, _) in parts)
+        MicroBatches parts = new(tokenBudget);
+        scorer.Reserve(parts.MostTokens(rows, rows.Count), forBackward: false);
+        foreach ((int start, int count, _) in parts.Split(rows, all))
         {
             scores.Load(rows, all.AsSpan(start, count), null);
             scores.Score(scorer, forBackward: false, cancellationToken);

@@ -21,7 +21,7 @@ internal sealed partial class AttentionWork
     private Matrix _keyGradient;
     private Matrix _valueGradient;
 
-    /// <summary>Computes the gradients of queries, keys and values of the batch's rows, whose slots are the rows.</summary>
+    /// <summary>Computes the gradients of queries, keys and values of the batch's rows, whose slots are the rows. Those of the queries may lie where the activations' Query lies.</summary>
     public void Backward(
         LayerActivations activations, float[] keys, float[] values, Matrix outputGradient, Matrix queryGradient, Matrix keyGradient, Matrix valueGradient)
     {

@@ -1,6 +1,6 @@
 namespace Aries.Managed;
 
-/// <summary>What one layer computes for every row, and its backward pass reads again.</summary>
+/// <summary>What one layer computes for every row, and its backward pass reads again, once: gradients take the place of what they are the gradients of.</summary>
 internal sealed class LayerActivations
 {
     /// <summary>The residual stream before the layer. Shape [rows, H].</summary>
@@ -9,7 +9,7 @@ internal sealed class LayerActivations
     /// <summary>1 ÷ root mean square of <see cref="Input"/>. Shape [rows].</summary>
     public float[] InputScale = [];
 
-    /// <summary>Rotated queries. Shape [rows, heads × head size].</summary>
+    /// <summary>Rotated queries; after the backward pass, the gradients of the projection's outputs. Shape [rows, heads × head size].</summary>
     public float[] Query = [];
 
     /// <summary>What attention returns, before its output projection. Shape [rows, heads × head size].</summary>
@@ -24,10 +24,10 @@ internal sealed class LayerActivations
     /// <summary>1 ÷ root mean square of <see cref="Middle"/>. Shape [rows].</summary>
     public float[] MiddleScale = [];
 
-    /// <summary>Shape [rows, I].</summary>
+    /// <summary>After the backward pass, its gradient. Shape [rows, I].</summary>
     public float[] Gate = [];
 
-    /// <summary>Shape [rows, I].</summary>
+    /// <summary>After the backward pass, its gradient. Shape [rows, I].</summary>
     public float[] Up = [];
 
     private int _room;
@@ -51,8 +51,7 @@ internal sealed class LayerActivations
     {
         if (rows > _room)
         {
-            _room = rows + Buffers.Headroom(rows);
-            Reserve(config, _room, inputOnly: false);
+            Reserve(config, rows + Buffers.Headroom(rows), inputOnly: false);
         }
     }
 
@@ -65,6 +64,7 @@ internal sealed class LayerActivations
             return;
         }
 
+        _room = Math.Max(_room, rows);
         Buffers.EnsureExactly(ref InputScale, rows);
         Buffers.EnsureExactly(ref MiddleScale, rows);
         Buffers.EnsureExactly(ref Query, rows * config.HeadCount * config.HeadSize);
@@ -73,5 +73,10 @@ internal sealed class LayerActivations
         Buffers.EnsureExactly(ref Middle, rows * config.HiddenSize);
         Buffers.EnsureExactly(ref Gate, rows * config.IntermediateSize);
         Buffers.EnsureExactly(ref Up, rows * config.IntermediateSize);
+        ReadOnlySpan<LowRows> lows = [QueryLow, KeyLow, ValueLow, OutputLow, GateLow, UpLow, DownLow];
+        foreach (LowRows low in lows)
+        {
+            low.Room = _room;
+        }
     }
 }

@@ -28,10 +28,11 @@ internal sealed partial class OutputHead
     // 32 MB, which nobody misses.
     private const long LeastKept = 8 << 20;
 
-    private readonly Parameter _weight;
     private readonly WorkerPool _pool;
     private readonly long _keptLogits;
     private readonly int _rowsAtOnce;
+    private Parameter _weight;
+    private int _room;
     private ScoredItem[] _items = [];
     private int[] _firstItem = [0];
     private double[] _values = [];
@@ -74,6 +75,12 @@ internal sealed partial class OutputHead
     /// <param name="hiddenSize">H.</param>
     public static long WorthKeeping(int vocabulary, int hiddenSize) => Math.Max(LeastKept, 4L * vocabulary * hiddenSize);
 
+    /// <summary>Computes with the head of other weights of the same shape from now on, in the same memory.</summary>
+    public void Use(LlamaWeights weights) => _weight = weights.Head;
+
+    /// <summary>Makes room for items of so many rows.</summary>
+    public void Reserve(int rows) => _room = Math.Max(_room, rows);
+
     /// <summary>Computes the log-probability of each item, in nats.</summary>
     /// <param name="hidden">What <see cref="Transformer.Forward"/> returned. Shape [rows, H].</param>
     /// <param name="items">The items, ordered by row.</param>
@@ -86,7 +93,7 @@ internal sealed partial class OutputHead
         _forBackward = forBackward;
         Plan(items);
         GatherRows(hidden);
-        Buffers.Ensure(ref _expected, forBackward ? RowCount * _weight.Columns : 0);
+        Buffers.EnsureExactly(ref _expected, forBackward ? checked(_room * _weight.Columns) : 0);
         for (int index = 0; index < TileCount; index++)
         {
             Cancellation.ThrowIfCancellationRequested();
@@ -142,6 +149,7 @@ internal sealed partial class OutputHead
 
         _firstItem[rows] = _itemCount;
         RowCount = rows;
+        _room = rows > _room ? rows + Buffers.Headroom(rows) : _room;
         _softmax.AsSpan(0, rows).Clear();
         Buffers.Ensure(ref _shifts, _forBackward ? rows * BlockCount : 0);
         int tileLength = Math.Min(rows, _rowsAtOnce) * Math.Min(_weight.Rows, BlockLength);
@@ -156,7 +164,7 @@ internal sealed partial class OutputHead
 
     private void GatherRows(Matrix hidden)
     {
-        Matrix rows = new(Buffers.Ensure(ref _hidden, RowCount * hidden.Columns), RowCount, hidden.Columns);
+        Matrix rows = new(Buffers.EnsureExactly(ref _hidden, checked(_room * hidden.Columns)), RowCount, hidden.Columns);
         _pool.RunBlocks(RowCount, BlockRows.RowsPerBlock(hidden), (this, hidden, rows), static (state, start, end) =>
         {
             (OutputHead head, Matrix hidden, Matrix rows) = state;

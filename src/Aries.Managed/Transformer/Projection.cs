@@ -64,7 +64,7 @@ internal readonly struct Projection(Parameter weight, LoraPair? adapter, float a
     /// <summary>From ∂L/∂y: ∂L/∂x, and ∂L/∂W or ∂L/∂A and ∂L/∂B.</summary>
     /// <param name="input">x, as <see cref="Forward"/> had it. Shape [rows, in].</param>
     /// <param name="outputGradient">∂L/∂y. Shape [rows, out].</param>
-    /// <param name="inputGradient">Receives ∂L/∂x, or null where nobody asks. Shape [rows, in].</param>
+    /// <param name="inputGradient">Receives ∂L/∂x, or null where nobody asks; may be <paramref name="input"/> itself. Shape [rows, in].</param>
     /// <param name="accumulate">Whether ∂L/∂x is added to what <paramref name="inputGradient"/> holds.</param>
     /// <param name="weightGradient">∂L/∂W is added to it; null where W is frozen.</param>
     /// <param name="adapterGradient">∂L/∂A and ∂L/∂B are added to it; null where there is no adapter or it is frozen.</param>
@@ -85,40 +85,43 @@ internal readonly struct Projection(Parameter weight, LoraPair? adapter, float a
             MatrixProduct.TransposedTimes(outputGradient, input, weightGradient, accumulate: true, pool);
         }
 
+        Matrix scaledGradient = Adapter is null ? default : AdapterGradients(input, outputGradient, adapterGradient, ref lowGradient, pool);
+
+        // Last, for it may lie where the input lay.
         if (inputGradient is { } target)
         {
             MatrixProduct.Times(outputGradient, Weight, target, accumulate, pool);
-        }
-
-        if (Adapter is null)
-        {
-            return;
-        }
-
-        int rank = Adapter.A.Rows;
-        Matrix scaledGradient = new(Buffers.Ensure(ref lowGradient, input.Rows * rank), input.Rows, rank);
-        MatrixProduct.Times(outputGradient, Adapter.B, scaledGradient, accumulate: false, pool);
-        RowKernels.Scale(lowGradient.AsSpan(0, input.Rows * rank), AdapterScale);
-        if (adapterGradient is not null)
-        {
-            MatrixProduct.TransposedTimes(outputGradient, KeptLow(input.Rows), adapterGradient.B, accumulate: true, pool);
-            MatrixProduct.TransposedTimes(scaledGradient, input, adapterGradient.A, accumulate: true, pool);
-        }
-
-        if (inputGradient is { } rest)
-        {
-            MatrixProduct.Times(scaledGradient, Adapter.A, rest, accumulate: true, pool);
+            if (Adapter is not null)
+            {
+                MatrixProduct.Times(scaledGradient, Adapter.A, target, accumulate: true, pool);
+            }
         }
     }
 
     /// <summary>Computes (alpha ÷ rank)·x·Aᵀ alone, as <see cref="Forward"/> does with an adapter.</summary>
     public Matrix ComputeLow(Matrix input, WorkerPool pool)
     {
-        int length = input.Rows * Adapter!.A.Rows;
-        Buffers.Ensure(ref Low.Values, length);
+        int rank = Adapter!.A.Rows;
+        Low.Ensure(input.Rows, rank);
         MatrixProduct.Project(input, Adapter.A, KeptLow(input.Rows), accumulate: false, pool);
-        RowKernels.Scale(Low.Values.AsSpan(0, length), AdapterScale);
+        RowKernels.Scale(Low.Values.AsSpan(0, input.Rows * rank), AdapterScale);
         return KeptLow(input.Rows);
+    }
+
+    // Adds to ∂L/∂A and ∂L/∂B where they are wanted, and returns (alpha ÷ rank)·∂L/∂y·B.
+    private Matrix AdapterGradients(Matrix input, Matrix outputGradient, LoraPair? gradient, ref float[] lowGradient, WorkerPool pool)
+    {
+        int rank = Adapter!.A.Rows;
+        Matrix scaledGradient = new(Buffers.Ensure(ref lowGradient, input.Rows * rank), input.Rows, rank);
+        MatrixProduct.Times(outputGradient, Adapter.B, scaledGradient, accumulate: false, pool);
+        RowKernels.Scale(lowGradient.AsSpan(0, input.Rows * rank), AdapterScale);
+        if (gradient is not null)
+        {
+            MatrixProduct.TransposedTimes(outputGradient, KeptLow(input.Rows), gradient.B, accumulate: true, pool);
+            MatrixProduct.TransposedTimes(scaledGradient, input, gradient.A, accumulate: true, pool);
+        }
+
+        return scaledGradient;
     }
 
     private Matrix KeptLow(int rows) => new(Low.Values, rows, Adapter!.A.Rows);

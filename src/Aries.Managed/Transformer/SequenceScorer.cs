@@ -12,11 +12,9 @@ internal sealed class SequenceScorer
     private readonly KeyValueStore _kept;
     private readonly TokenTree _tree = new();
     private readonly RowBatch _batch = new();
-    private readonly bool _recompute;
-    private ForwardTape? _tape;
+    private readonly ForwardTape _tape;
     private Matrix _hidden;
     private double[] _items = [];
-    private float[] _hiddenGradient = [];
     private bool _taped;
 
     /// <summary>Creates a scorer of a model.</summary>
@@ -28,11 +26,11 @@ internal sealed class SequenceScorer
     public SequenceScorer(LlamaConfig config, LlamaWeights weights, LoraWeights? adapter, WorkerPool pool, bool recompute = false)
     {
         _config = config;
-        _transformer = new Transformer(config, weights, adapter, pool);
+        _tape = new ForwardTape(config, recompute);
+        _transformer = new Transformer(config, weights, adapter, pool, shared: _tape.Layer(0));
         _head = new OutputHead(weights, pool, adapter is null && !recompute ? OutputHead.WorthKeeping(config.VocabularySize, config.HiddenSize) : 0);
         _passing = new KeyValueStore(config, oneLayer: true);
         _kept = new KeyValueStore(config);
-        _recompute = recompute;
     }
 
     /// <summary>Gets the number of rows of the last tree: tokens after merging what is shared.</summary>
@@ -44,15 +42,24 @@ internal sealed class SequenceScorer
     /// <summary>Gets the number of rows that predict a counted token, as of the last <see cref="Score"/>.</summary>
     public int ScoredRowCount => _head.RowCount;
 
+    /// <summary>Scores with other weights of the same shape from now on, in the same memory.</summary>
+    public void Use(LlamaWeights weights, LoraWeights? adapter)
+    {
+        _taped = false;
+        _transformer.Use(weights, adapter);
+        _head.Use(weights);
+    }
+
     /// <summary>Makes room for trees of so many rows, so that a first small one is not followed by a second set of buffers.</summary>
     /// <param name="rowCount">The rows of the largest tree.</param>
     /// <param name="forBackward">Whether <see cref="Backward"/> follows.</param>
     public void Reserve(int rowCount, bool forBackward)
     {
+        _transformer.Reserve(rowCount);
+        _head.Reserve(rowCount);
         (forBackward ? _kept : _passing).EnsureSlots(rowCount);
         if (forBackward)
         {
-            _tape ??= new ForwardTape(_config, _recompute);
             _tape.Reserve(_config, rowCount);
         }
     }
@@ -76,11 +83,6 @@ internal sealed class SequenceScorer
         _tree.Build(_batch);
         KeyValueStore store = forBackward ? _kept : _passing;
         store.EnsureSlots(_batch.RowCount);
-        if (forBackward)
-        {
-            _tape ??= new ForwardTape(_config, _recompute);
-        }
-
         _hidden = _transformer.Forward(_batch, store, forBackward ? _tape : null, cancellationToken);
         if (_items.Length < _tree.Items.Length)
         {
@@ -108,8 +110,8 @@ internal sealed class SequenceScorer
         _taped = false;
         _head.Cancellation = cancellationToken;
         _tree.Distribute(derivatives, _items);
-        Matrix hiddenGradient = new(Buffers.Ensure(ref _hiddenGradient, _hidden.Rows * _hidden.Columns), _hidden.Rows, _hidden.Columns);
+        Matrix hiddenGradient = _transformer.HiddenGradient(_hidden.Rows);
         _head.Backward(_items.AsSpan(0, _tree.Items.Length), hiddenGradient, gradients.Full?.Head);
-        _transformer.Backward(_batch, _kept, _tape!, hiddenGradient, gradients, cancellationToken);
+        _transformer.Backward(_batch, _kept, _tape, hiddenGradient, gradients, cancellationToken);
     }
 }

@@ -6,17 +6,17 @@ internal sealed partial class Transformer
     private float[] _lowGradient = [];
     private float[] _residualGradient = [];
     private float[] _normedGradient = [];
-    private float[] _attentionGradient = [];
-    private float[] _queryGradient = [];
     private float[] _keyGradient = [];
     private float[] _valueGradient = [];
-    private float[] _unitGradient = [];
     private float[] _blockSums = [];
+
+    /// <summary>Returns memory for ∂L/∂(what <see cref="Forward"/> returned), which <see cref="Backward"/> has no use for before it has read it there.</summary>
+    public Matrix HiddenGradient(int rows) => Work(ref _normedGradient, rows, Config.HiddenSize);
 
     /// <summary>Back-propagates through every layer, and adds to the gradients of the weights or of the adapter.</summary>
     /// <param name="batch">The batch of the last <see cref="Forward"/>, whose slots are its rows: all that its rows see is in it.</param>
     /// <param name="store">The same store.</param>
-    /// <param name="tape">The tape of that pass.</param>
+    /// <param name="tape">The tape of that pass, which is used up.</param>
     /// <param name="hiddenGradient">∂L/∂(what <see cref="Forward"/> returned). Shape [rows, H].</param>
     /// <param name="gradients">What is trained. The output head's own share is <see cref="OutputHead.Backward"/>'s.</param>
     /// <param name="cancellationToken">Looked at before each layer.</param>
@@ -37,7 +37,7 @@ internal sealed partial class Transformer
             throw new ArgumentException("The backward pass needs a batch whose slots are its rows.", nameof(batch));
         }
 
-        Matrix residual = Rows(Buffers.Ensure(ref _residualGradient, rows * hidden), rows, hidden);
+        Matrix residual = Work(ref _residualGradient, rows, hidden);
         residual.Clear();
         RmsNorm.Backward(
             Rows(tape.Output, rows, hidden), _weights.FinalNorm.Values, tape.OutputScale, hiddenGradient, residual, gradients.Full?.FinalNorm.Values, ref _blockSums, _pool);
@@ -75,17 +75,15 @@ internal sealed partial class Transformer
         int hidden = Config.HiddenSize;
         int inner = Config.IntermediateSize;
         Matrix middle = Rows(activations.Middle, rows, hidden);
-        Matrix normed = Rows(Buffers.Ensure(ref _normed, rows * hidden), rows, hidden);
-        Matrix normedGradient = Rows(Buffers.Ensure(ref _normedGradient, rows * hidden), rows, hidden);
-        Matrix gateGradient = Rows(Buffers.Ensure(ref _unitGradient, rows * inner), rows, inner);
+        Matrix normed = Work(ref _normed, rows, hidden);
+        Matrix normedGradient = Work(ref _normedGradient, rows, hidden);
         Matrix unit = Unit(activations, rows);
 
+        // Each gradient takes the place of its value, which nobody asks for any more.
+        (Matrix unitGradient, Matrix gateGradient, Matrix upGradient) = (unit, Rows(activations.Gate, rows, inner), Rows(activations.Up, rows, inner));
         Project(layer.Down, adapter?.Down, activations.DownLow).Backward(
-            unit, residual, gateGradient, accumulate: false, full?.Down, low?.Down, ref _lowGradient, _pool);
-
-        // Nobody asks for the unit any more: its place takes ∂L/∂Up.
-        Matrix upGradient = unit;
-        SwiGlu.Backward(Rows(activations.Gate, rows, inner), Rows(activations.Up, rows, inner), gateGradient, gateGradient, upGradient, _pool);
+            unit, residual, unitGradient, accumulate: false, full?.Down, low?.Down, ref _lowGradient, _pool);
+        SwiGlu.Backward(Rows(activations.Gate, rows, inner), Rows(activations.Up, rows, inner), unitGradient, gateGradient, upGradient, _pool);
 
         RmsNorm.Forward(middle, layer.FeedForwardNorm.Values, Config.RmsNormEpsilon, normed, null, _pool);
         Project(layer.Gate, adapter?.Gate, activations.GateLow).Backward(
@@ -108,12 +106,13 @@ internal sealed partial class Transformer
         int hidden = Config.HiddenSize;
         int queryWidth = Config.HeadCount * Config.HeadSize;
         Matrix input = Rows(activations.Input, rows, hidden);
-        Matrix normed = Rows(Buffers.Ensure(ref _normed, rows * hidden), rows, hidden);
-        Matrix normedGradient = Rows(Buffers.Ensure(ref _normedGradient, rows * hidden), rows, hidden);
-        Matrix attentionGradient = Rows(Buffers.Ensure(ref _attentionGradient, rows * queryWidth), rows, queryWidth);
-        Matrix queryGradient = Rows(Buffers.Ensure(ref _queryGradient, rows * queryWidth), rows, queryWidth);
-        Matrix keyGradient = Rows(Buffers.Ensure(ref _keyGradient, rows * store.Width), rows, store.Width);
-        Matrix valueGradient = Rows(Buffers.Ensure(ref _valueGradient, rows * store.Width), rows, store.Width);
+        Matrix normedGradient = Work(ref _normedGradient, rows, hidden);
+        Matrix queryGradient = Rows(activations.Query, rows, queryWidth);
+        Matrix keyGradient = Work(ref _keyGradient, rows, store.Width);
+        Matrix valueGradient = Work(ref _valueGradient, rows, store.Width);
+
+        // The normalised rows are not there yet.
+        Matrix attentionGradient = Work(ref _normed, rows, queryWidth);
 
         Project(layer.Output, adapter?.Output, activations.OutputLow).Backward(
             Rows(activations.Attention, rows, queryWidth), residual, attentionGradient, accumulate: false, full?.Output, low?.Output, ref _lowGradient, _pool);
@@ -127,6 +126,7 @@ internal sealed partial class Transformer
         // Below the first layer lies the embedding, which an adapter leaves alone.
         bool needsInput = full is not null || index > 0;
         Matrix? target = needsInput ? normedGradient : (Matrix?)null;
+        Matrix normed = Work(ref _normed, rows, hidden);
         RmsNorm.Forward(input, layer.AttentionNorm.Values, Config.RmsNormEpsilon, normed, null, _pool);
         Project(layer.Query, adapter?.Query, activations.QueryLow).Backward(
             normed, queryGradient, target, accumulate: false, full?.Query, low?.Query, ref _lowGradient, _pool);

@@ -8,20 +8,26 @@ namespace Aries.Managed;
 /// <threadsafety>Not thread-safe: it keeps its buffers. Instances may share weights and run concurrently while nobody writes these.</threadsafety>
 internal sealed partial class Transformer
 {
-    private readonly LlamaWeights _weights;
-    private readonly LoraWeights? _adapter;
     private readonly WorkerPool _pool;
     private readonly RotaryTable _rotary;
     private readonly AttentionWork _attention;
-    private readonly LayerActivations _shared = new();
+    private readonly LayerActivations _shared;
+    private LlamaWeights _weights;
+    private LoraWeights? _adapter;
+    private int _room;
 
     private float[] _normed = [];
     private float[] _keys = [];
     private float[] _values = [];
     private float[] _unit = [];
-    private float[] _hidden = [];
 
-    public Transformer(LlamaConfig config, LlamaWeights weights, LoraWeights? adapter, WorkerPool pool)
+    /// <summary>Creates a network.</summary>
+    /// <param name="config">The model's shape.</param>
+    /// <param name="weights">Its weights, read at each call.</param>
+    /// <param name="adapter">An adapter on them, or null.</param>
+    /// <param name="pool">The threads.</param>
+    /// <param name="shared">What every layer of a pass without a tape is computed in; null for memory of its own.</param>
+    public Transformer(LlamaConfig config, LlamaWeights weights, LoraWeights? adapter, WorkerPool pool, LayerActivations? shared = null)
     {
         Config = config;
         _weights = weights;
@@ -29,6 +35,7 @@ internal sealed partial class Transformer
         _pool = pool;
         _rotary = new RotaryTable(config);
         _attention = new AttentionWork(config, pool);
+        _shared = shared ?? new LayerActivations();
     }
 
     public LlamaConfig Config { get; }
@@ -36,6 +43,16 @@ internal sealed partial class Transformer
     public LlamaWeights Weights => _weights;
 
     public WorkerPool Pool => _pool;
+
+    /// <summary>Computes with other weights of the same shape from now on, in the same memory.</summary>
+    public void Use(LlamaWeights weights, LoraWeights? adapter) => (_weights, _adapter) = (weights, adapter);
+
+    /// <summary>Makes room for passes of so many rows.</summary>
+    public void Reserve(int rows)
+    {
+        _room = Math.Max(_room, rows);
+        _shared.Reserve(Config, rows, inputOnly: false);
+    }
 
     /// <summary>Runs every layer.</summary>
     /// <param name="batch">The rows.</param>
@@ -50,6 +67,7 @@ internal sealed partial class Transformer
         Check(batch, store);
         int rows = batch.RowCount;
         int hidden = Config.HiddenSize;
+        _room = rows > _room ? rows + Buffers.Headroom(rows) : _room;
         tape?.Begin(Config, rows);
         if (tape is null)
         {
@@ -67,7 +85,7 @@ internal sealed partial class Transformer
         }
 
         Matrix last = Rows(tape?.Output ?? _shared.Input, rows, hidden);
-        Matrix result = Rows(Buffers.Ensure(ref _hidden, rows * hidden), rows, hidden);
+        Matrix result = Work(ref _normed, rows, hidden);
         RmsNorm.Forward(last, _weights.FinalNorm.Values, Config.RmsNormEpsilon, result, tape?.OutputScale, _pool);
         return result;
     }
@@ -81,7 +99,7 @@ internal sealed partial class Transformer
         int hidden = Config.HiddenSize;
         int inner = Config.IntermediateSize;
         int queryWidth = Config.HeadCount * Config.HeadSize;
-        Matrix normed = Rows(Buffers.Ensure(ref _normed, rows * hidden), rows, hidden);
+        Matrix normed = Work(ref _normed, rows, hidden);
         Matrix query = Rows(activations.Query, rows, queryWidth);
         Matrix keys = KeyRows(batch, store.Keys(index), ref _keys);
         Matrix values = KeyRows(batch, store.Values(index), ref _values);
@@ -133,7 +151,7 @@ internal sealed partial class Transformer
     private Matrix Unit(LayerActivations activations, int rows)
     {
         int inner = Config.IntermediateSize;
-        Matrix unit = Rows(Buffers.Ensure(ref _unit, rows * inner), rows, inner);
+        Matrix unit = Work(ref _unit, rows, inner);
         SwiGlu.Forward(Rows(activations.Gate, rows, inner), Rows(activations.Up, rows, inner), unit, _pool);
         return unit;
     }
@@ -141,6 +159,8 @@ internal sealed partial class Transformer
     private Projection Project(Parameter weight, LoraPair? adapter, LowRows low) => new(weight, adapter, _adapter?.Scale ?? 0, low);
 
     private static Matrix Rows(float[] values, int rows, int columns) => new(values, rows, columns);
+
+    private Matrix Work(ref float[] buffer, int rows, int columns) => new(Buffers.EnsureExactly(ref buffer, checked(_room * columns)), rows, columns);
 
     private void Check(RowBatch batch, KeyValueStore store)
     {
@@ -176,7 +196,7 @@ internal sealed partial class Transformer
         int rows = batch.RowCount;
         return batch.SlotsAreConsecutive
             ? new Matrix(stored, rows == 0 ? 0 : batch.Slots[0] * width, rows, width, width)
-            : Rows(Buffers.Ensure(ref buffer, rows * width), rows, width);
+            : Work(ref buffer, rows, width);
     }
 
     private static void Scatter(RowBatch batch, Matrix rows, float[] stored)

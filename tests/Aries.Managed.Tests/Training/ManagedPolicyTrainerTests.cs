@@ -59,18 +59,23 @@ public sealed class ManagedPolicyTrainerTests : IDisposable
         Assert.All(steps, step => Assert.Equal(steps.Count, step.StepCount));
     }
 
-    // A frozen copy in another folder scores the same bits as the policy itself; another model does not.
-    [Fact]
-    public async Task TrainPreferencesAsync_ReferenceInItsOwnFolder_IsTheOneScored()
+    // A frozen copy in another folder scores the same bits as the policy itself, and leaves the same training; another model does neither.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task TrainPreferencesAsync_ReferenceInItsOwnFolder_IsTheOneScored(bool lora)
     {
+        List<TrainingProgress> own = [];
         LlamaFolder.Save(At("copy"), Config, TestModels.Random(Config, seed: 1));
         List<TrainingProgress> copy = [];
         List<TrainingProgress> other = [];
 
-        await Trainer(Options(lora: true)).TrainPreferencesAsync(Request("out1", reference: "copy"), copy.Add, Token);
-        await Trainer(Options(lora: true)).TrainPreferencesAsync(Request("out2", reference: "other"), other.Add, Token);
+        await Trainer(Options(lora)).TrainPreferencesAsync(Request("out"), own.Add, Token);
+        await Trainer(Options(lora)).TrainPreferencesAsync(Request("out1", reference: "copy"), copy.Add, Token);
+        await Trainer(Options(lora)).TrainPreferencesAsync(Request("out2", reference: "other"), other.Add, Token);
 
         Assert.Equal(0, copy[0].Metrics["rewards/chosen"]);
+        Assert.Equal(own.Select(step => step.Metrics["loss"]), copy.Select(step => step.Metrics["loss"]));
         Assert.True(Math.Abs(other[0].Metrics["rewards/chosen"]) > 1e-4, $"{other[0].Metrics["rewards/chosen"]}");
     }
 

@@ -40,6 +40,24 @@ public sealed class OptimizerStepResourceTests
         Assert.Contains(0, allocated);
     }
 
+    // The first step sees the shortest row, the next the longest, whose activations alone are ten times the bound. Lists that grow are in it.
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Step_LongerRowsThanBefore_TakesNoNewActivations(bool adapted)
+    {
+        using WorkerPool pool = new(1);
+        TrainedModel model = Model(adapted);
+        OptimizerStep step = Create(model, pool, tokenBudget: 100);
+        _ = step.ScoreReference(model, CancellationToken.None);
+        step.Step([0], 1e-3, CancellationToken.None);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+
+        step.Step([3], 1e-3, CancellationToken.None);
+
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 40_000);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -148,7 +166,7 @@ public sealed class OptimizerStepResourceTests
         }
 
         ReferenceScores reference = new(new double[PairBatch.SequenceCount * rows.Count], rows.Count);
-        return new OptimizerStep(model, loss, new AdamWOptions(), rows, reference, tokenBudget, recompute: false, pool);
+        return new OptimizerStep(model, loss, new AdamWOptions(), rows, tokenBudget, recompute: false, pool) { Reference = reference };
     }
 
     // Each of the pool's threads counts its own: an item waits until every thread has one. [how many have, bytes of each].

@@ -24,7 +24,7 @@ public sealed class OptimizerStepTests : IDisposable
         LearningRateOptions rates = new() { Peak = 1e-3, WarmUpFraction = 0.25, WarmUpStart = start };
         ReferenceScores reference = ReferenceScores.Compute(
             new SequenceScorer(model.Config, weights, null, _pool), rows, loss.Sequences, 4096, TestContext.Current.CancellationToken);
-        OptimizerStep step = new(model, loss, new AdamWOptions { WeightDecay = 0.01 }, rows, reference, 4096, recompute: false, _pool);
+        OptimizerStep step = new(model, loss, new AdamWOptions { WeightDecay = 0.01 }, rows, 4096, recompute: false, _pool) { Reference = reference };
 
         for (int index = 0; index < 20; index++)
         {
@@ -103,7 +103,7 @@ public sealed class OptimizerStepTests : IDisposable
         LlamaWeights weights = TestModels.Random(TestModels.SmallConfig, seed: 1);
         List<TrainingRow> rows = RandomRows(PairSequences.Chosen);
         OptimizerStep step = new(
-            new TrainedModel(TestModels.SmallConfig, weights, null), new SupervisedLoss(), new AdamWOptions(), rows, null, 1 << 20, recompute: false, _pool);
+            new TrainedModel(TestModels.SmallConfig, weights, null), new SupervisedLoss(), new AdamWOptions(), rows, 1 << 20, recompute: false, _pool);
         step.Run([0, 1], 1e-3, TestContext.Current.CancellationToken);
         weights.Layers[0].Gate.Values[3] = value;
         float[] before = [.. weights.Head.Values];
@@ -132,6 +132,97 @@ public sealed class OptimizerStepTests : IDisposable
 
             Assert.Equal(batch, seen);
         }
+    }
+
+    // Over all batches of three: none has a larger run than was said, and some batch has one as large.
+    [Theory]
+    [InlineData(1)]
+    [InlineData(60)]
+    [InlineData(100_000)]
+    public void MostTokens_AnyBudget_IsTheLargestRunOfAnyBatch(int budget)
+    {
+        List<TrainingRow> rows = [.. RandomRows(PairSequences.Direct).Select((row, index) => StartingWith(row, index))];
+        MicroBatches parts = new(budget);
+        int bound = parts.MostTokens(rows, 3);
+        int largest = 0;
+        for (int batch = 0; batch < 8 * 8 * 8; batch++)
+        {
+            int[] indices = [batch / 64, batch / 8 % 8, batch % 8];
+            if (indices.Distinct().Count() == 3)
+            {
+                foreach (MicroBatch part in parts.Split(rows, indices))
+                {
+                    largest = Math.Max(largest, part.TokenCount);
+                }
+            }
+        }
+
+        Assert.InRange(largest, budget == 60 ? 50 : bound, bound);
+    }
+
+    // A token of 5,760 values in 30 layers has 0.69 MB, one of 20,736 in 22 layers 1.82 MB, of which 588 fill 1 GiB, and one of 47,744 in 60 layers 11 MB.
+    [Theory]
+    [InlineData(576, 1536, 30, 896)]
+    [InlineData(2048, 5632, 22, 588)]
+    [InlineData(4096, 14336, 60, 256)]
+    public void DefaultTokens_ByModel_AreEnoughOrFillAGibibyte(int hidden, int inner, int layers, int expected)
+    {
+        LlamaConfig config = TestModels.StoriesConfig with
+        {
+            HiddenSize = hidden,
+            IntermediateSize = inner,
+            LayerCount = layers,
+            HeadCount = hidden / 64,
+            KeyValueHeadCount = hidden / 192,
+            HeadSize = 64,
+        };
+
+        Assert.Equal(expected, MicroBatches.DefaultTokens(config));
+    }
+
+    // The reference has a folder of its own, so a configuration of its own: equal to the model's, or of other sizes.
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void ScoreReference_OfAnyShape_GivesItsScoresAndTrainsTheModel(bool alike)
+    {
+        LlamaConfig config = TestModels.SmallConfig with { EndTokenIds = [2, 3], LayerCount = alike ? 2 : 3 };
+        TrainedModel reference = new(config, TestModels.Random(config, seed: 3), null);
+        DpoLoss loss = new();
+        List<TrainingRow> rows = RandomRows(loss.Sequences);
+        ReferenceScores expected = ReferenceScores.Compute(
+            new SequenceScorer(config, reference.Weights, null, _pool), rows, loss.Sequences, 40, TestContext.Current.CancellationToken);
+        (TrainedModel Model, OptimizerStep Step) Create()
+        {
+            TrainedModel model = new(TestModels.SmallConfig, TestModels.Random(TestModels.SmallConfig, seed: 1), null);
+            return (model, new OptimizerStep(model, loss, new AdamWOptions { Epsilon = 1e-3 }, rows, 40, recompute: false, _pool));
+        }
+
+        (TrainedModel scored, OptimizerStep step) = Create();
+        step.Reference = step.ScoreReference(reference, TestContext.Current.CancellationToken);
+        (TrainedModel plain, OptimizerStep other) = Create();
+        other.Reference = expected;
+        Dictionary<string, double> expectedMetrics = other.Run([0, 1, 2], 1e-3, TestContext.Current.CancellationToken);
+
+        Assert.Equal(expected.Values, step.Reference.Values);
+        Assert.Equal(expectedMetrics, step.Run([0, 1, 2], 1e-3, TestContext.Current.CancellationToken));
+        Assert.Equal(plain.Trained().SelectMany(parameter => parameter.Values), scored.Trained().SelectMany(parameter => parameter.Values));
+    }
+
+    [Fact]
+    public void ScoreReference_Cancelled_LeavesTheModelInPlace()
+    {
+        DpoLoss loss = new();
+        List<TrainingRow> rows = RandomRows(loss.Sequences);
+        TrainedModel model = new(TestModels.SmallConfig, TestModels.Random(TestModels.SmallConfig, seed: 1), null);
+        OptimizerStep step = new(model, loss, new AdamWOptions(), rows, 1 << 20, recompute: false, _pool);
+        ReferenceScores own = step.ScoreReference(model, TestContext.Current.CancellationToken);
+
+        Assert.Throws<OperationCanceledException>(
+            () => step.ScoreReference(model with { Weights = TestModels.Random(TestModels.SmallConfig, seed: 3) }, new CancellationToken(canceled: true)));
+
+        step.Reference = own;
+        Assert.Equal(0, step.Run([0, 1, 2], 1e-3, TestContext.Current.CancellationToken)["rewards/chosen"]);
     }
 
     // Each epoch visits each row once; epochs and seeds differ; the same ones agree.
@@ -171,8 +262,8 @@ public sealed class OptimizerStepTests : IDisposable
         LlamaWeights other = TestModels.Random(TestModels.SmallConfig, seed: 3);
         ReferenceScores reference = ReferenceScores.Compute(
             new SequenceScorer(TestModels.SmallConfig, other, null, _pool), rows, loss.Sequences, 1 << 20, TestContext.Current.CancellationToken);
-        OptimizerStep step = new(
-            model, loss, new AdamWOptions { Epsilon = 1e-3 }, rows, loss.NeedsReference ? reference : null, tokenBudget, recompute, _pool);
+        OptimizerStep step = new(model, loss, new AdamWOptions { Epsilon = 1e-3 }, rows, tokenBudget, recompute, _pool);
+        step.Reference = loss.NeedsReference ? reference : null;
         Dictionary<string, double> metrics = [];
         for (int i = 0; i < steps; i++)
         {
@@ -205,6 +296,12 @@ public sealed class OptimizerStepTests : IDisposable
 
         return rows;
     }
+
+    // A first token of its own: rows share nothing.
+    private static TrainingRow StartingWith(TrainingRow row, int token) => row with
+    {
+        Sequences = [.. row.Sequences.Select(sequence => sequence.Tokens.Length == 0 ? sequence : sequence with { Tokens = [token, .. sequence.Tokens[1..]] })],
+    };
 
     private static List<TrainingRow> GoldenRows(string folder, PairSequences sequences)
     {

@@ -32,6 +32,21 @@ public sealed class ForwardTapeTests
     }
 
     [Fact]
+    public void Reserve_OfALayer_IsTheRoomOfAdaptersRows()
+    {
+        ForwardTape tape = new(Config);
+        tape.Reserve(Config, 100);
+        LowRows low = tape.Layer(1).UpLow;
+
+        low.Ensure(60, rank: 3);
+        float[] values = low.Values;
+        low.Ensure(100, rank: 3);
+
+        Assert.Same(values, low.Values);
+        Assert.Equal(100 * 3, values.Length);
+    }
+
+    [Fact]
     public void KeyValueStore_OfOneLayer_IsSharedByAll()
     {
         KeyValueStore store = new(Config, slotCount: 3, oneLayer: true);

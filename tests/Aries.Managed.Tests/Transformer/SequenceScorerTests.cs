@@ -260,6 +260,52 @@ public sealed class SequenceScorerTests : IDisposable
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Use_OtherWeightsAndBack_GivesTheBitsOfEach(bool recompute)
+    {
+        LlamaConfig config = TestModels.SmallConfig;
+        LlamaWeights weights = TestModels.Random(config, seed: 61);
+        LoraWeights adapter = TestModels.RandomAdapter(weights, new LoraOptions { Rank = 3, Alpha = 4 }, seed: 62);
+        LlamaWeights other = TestModels.Random(config, seed: 63);
+        List<(int[], int)> sequences = RandomTree(new Random(64), 37);
+        double[] derivatives = [.. sequences.Select((_, i) => 1.0 / (i + 1))];
+        (double[] Sums, ModelGradients Gradients) Train(SequenceScorer scorer)
+        {
+            double[] sums = Score(scorer, sequences, forBackward: true);
+            ModelGradients gradients = ModelGradients.ForAdapter(weights, adapter.Options);
+            scorer.Backward(derivatives, gradients, TestContext.Current.CancellationToken);
+            return (sums, gradients);
+        }
+
+        (double[] expected, ModelGradients expectedGradients) = Train(new SequenceScorer(config, weights, adapter, _pool, recompute));
+        double[] expectedOther = Score(new SequenceScorer(config, other, null, _pool), sequences, forBackward: false);
+
+        SequenceScorer shared = new(config, weights, adapter, _pool, recompute);
+        Train(shared);
+        shared.Use(other, null);
+        double[] actualOther = Score(shared, sequences, forBackward: false);
+        shared.Use(weights, adapter);
+        (double[] actual, ModelGradients actualGradients) = Train(shared);
+
+        Assert.Equal(expectedOther, actualOther);
+        Assert.Equal(expected, actual);
+        Assert.All(expectedGradients.Parameters.Zip(actualGradients.Parameters), pair => Assert.Equal(pair.First.Values, pair.Second.Values));
+    }
+
+    [Fact]
+    public void Use_AfterScoreForBackward_ForgetsIt()
+    {
+        LlamaWeights weights = TestModels.Random(TestModels.SmallConfig, seed: 1);
+        SequenceScorer scorer = new(TestModels.SmallConfig, weights, null, _pool);
+        Score(scorer, [([1, 2, 3], 1)], forBackward: true);
+
+        scorer.Use(TestModels.Random(TestModels.SmallConfig, seed: 2), null);
+
+        Assert.Throws<InvalidOperationException>(() => scorer.Backward([1], ModelGradients.ForAllWeights(TestModels.SmallConfig), TestContext.Current.CancellationToken));
+    }
+
     [Fact]
     public void Backward_WithoutScoreForIt_Throws()
     {

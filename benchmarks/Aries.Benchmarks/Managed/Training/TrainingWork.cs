@@ -92,10 +92,8 @@ internal sealed class TrainingWork
     public Action CreateStep(IPreferenceLoss loss, WorkerPool pool, bool recompute = false)
     {
         int[] all = [.. Enumerable.Range(0, Rows.Length)];
-        int budget = MicroBatches.DefaultTokens(Model.Config);
-        ReferenceScores reference = ReferenceScores.Compute(
-            new SequenceScorer(Model.Config, Model.Weights, adapter: null, pool), Rows, loss.Sequences, budget, CancellationToken.None);
-        OptimizerStep step = new(Model, loss, new AdamWOptions(), Rows, reference, budget, recompute, pool);
+        OptimizerStep step = new(Model, loss, new AdamWOptions(), Rows, MicroBatches.DefaultTokens(Model.Config), recompute, pool);
+        step.Reference = step.ScoreReference(Model with { Adapter = null }, CancellationToken.None);
         return () => step.Run(all, learningRate: 1e-4, CancellationToken.None);
     }
 
