@@ -40,7 +40,7 @@ internal static unsafe class BlockedProduct<TSimd, TVector>
     // From this distance on, in values, a panel's rows are not dense.
     private const int SparseStep = 256;
 
-    // From so many rows and columns on, copying the first factor is gained back by the tiles that read it from one place.
+    // From so many rows and columns on, copying the first factor is gained back by the tiles that read it from one place; not with narrower vectors, which lost by it.
     private const int CopiedRows = 256;
     private const int CopiedColumns = 384;
 
@@ -52,6 +52,8 @@ internal static unsafe class BlockedProduct<TSimd, TVector>
     private const int NearPanels = 16 * 1024;
 
     private static int Panel => PanelProduct<TSimd, TVector>.Columns;
+
+    private static bool IsWide => TSimd.Width == 16;
 
     public static void Run(in Product product, WorkerPool pool)
     {
@@ -101,7 +103,7 @@ internal static unsafe class BlockedProduct<TSimd, TVector>
         }
 
         bool isFar = product.TransposeA ? product.A.Stride >= FarStep : product.A.Stride % PageStride == 0;
-        return isFar || (product.Rows >= CopiedRows && product.Columns >= CopiedColumns);
+        return isFar || (IsWide && product.Rows >= CopiedRows && product.Columns >= CopiedColumns);
     }
 
     // In multiply-adds, as the processor with the slower caches of those that were measured takes for copying a value and for transposing it.
@@ -114,7 +116,7 @@ internal static unsafe class BlockedProduct<TSimd, TVector>
         long cost = (rows * RoundUp(product.Columns, TSimd.Width) * depth) + (columns * depth * packing);
 
         // Rows that are not copied take a tile some instructions more for a step.
-        cost += CopiesRows(product) ? rows * depth * (product.TransposeA ? Copy : Transposition) : rows * columns * depth / 16;
+        cost += CopiesRows(product) ? rows * depth * (product.TransposeA ? Copy : Transposition) : IsWide ? rows * columns * depth / 16 : 0;
         if (!product.TransposeC)
         {
             return cost;
