@@ -75,8 +75,7 @@ internal static unsafe class BlockedProduct<TSimd, TVector>
         Product work = Cost(product) <= Cost(product.Swapped) ? product : product.Swapped;
         if (!CopiesRows(work))
         {
-            ProductGrid grid = ProductGrid.Of(work, Panel, TileOfHeight<TSimd, TVector>.MostRows, wholeTiles: false, pool.ThreadCount);
-            pool.Run(grid.Count, (work, grid), static (state, item) => Item(state.work, default, state.grid, item));
+            RunItems(work, default, pool);
             return;
         }
 
@@ -87,11 +86,17 @@ internal static unsafe class BlockedProduct<TSimd, TVector>
             for (int row = 0; row < work.Rows; row += rows)
             {
                 Product part = steps.RowRange(row, Math.Min(rows, work.Rows - row));
-                Factor copy = RowTiles<TSimd, TVector>.Copy(part.A, part.TransposeA, pool);
-                ProductGrid grid = ProductGrid.Of(part, Panel, copy.TilePlaces, wholeTiles: true, pool.ThreadCount);
-                pool.Run(grid.Count, (part, copy, grid), static (state, item) => Item(state.part, state.copy, state.grid, item));
+                RunItems(part, RowTiles<TSimd, TVector>.Copy(part.A, part.TransposeA, pool), pool);
             }
         }
+    }
+
+    // With a copy of the first factor, or the default to read it where it lies.
+    private static void RunItems(in Product product, Factor copy, WorkerPool pool)
+    {
+        bool isCopied = copy.TilePlaces > 0;
+        ProductGrid grid = ProductGrid.Of(product, Panel, isCopied ? copy.TilePlaces : TileOfHeight<TSimd, TVector>.MostRows, isCopied, pool.ThreadCount);
+        pool.Run(grid.Count, (product, copy, grid), static (state, item) => Item(state.product, state.copy, state.grid, item));
     }
 
     // Whether the first factor is copied, once for all threads: it is large enough, or lies so that the caches suffer.

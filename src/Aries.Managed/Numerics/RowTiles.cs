@@ -23,7 +23,7 @@ internal static unsafe class RowTiles<TSimd, TVector>
     /// <summary>Gets the rows of a tile: all but the last have as many.</summary>
     public static int Height(int rows)
     {
-        int tiles = (rows + MostRows - 1) / MostRows;
+        int tiles = PanelProduct<TSimd, TVector>.TileCount<WideTile>(rows);
         return (rows + tiles - 1) / tiles;
     }
 
